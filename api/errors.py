@@ -1,0 +1,129 @@
+"""Errors as RFC 9457 problem details. The only place that knows HTTP statuses."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from apiflask import APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Response, jsonify
+
+from shared import errors
+from shared.errors import TailTrendError
+
+log = structlog.get_logger()
+
+STATUS: dict[type[TailTrendError], HTTPStatus] = {  # the nearest ancestor counts
+    errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.RequestMalformed: HTTPStatus.BAD_REQUEST,
+    errors.BadCursor: HTTPStatus.BAD_REQUEST,
+    errors.UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.NotAVideo: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.MediaExpired: HTTPStatus.GONE,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.KeyMissing: HTTPStatus.UNAUTHORIZED,
+    errors.KeyInvalid: HTTPStatus.UNAUTHORIZED,
+    errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.AttemptsExhausted: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TransientError: HTTPStatus.SERVICE_UNAVAILABLE,
+    TailTrendError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+RETRY_AFTER_S = 2
+RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+CODE_OF_STATUS = {  # what Flask, Werkzeug and the validation raise
+    HTTPStatus.BAD_REQUEST: errors.RequestMalformed.code,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.UploadTooLarge.code,
+    HTTPStatus.UNPROCESSABLE_ENTITY: errors.InvalidRequest.code,
+    HTTPStatus.NOT_FOUND: errors.NotFound.code,
+}
+
+
+def kinds(kind: type[TailTrendError] = TailTrendError) -> Iterator[type[TailTrendError]]:
+    """List an error class and everything below it."""
+    yield kind
+    for child in kind.__subclasses__():
+        yield from kinds(child)
+
+
+def kind_of(code: str) -> type[TailTrendError]:
+    """Find the error class of a code, such as one read from `jobs.error_code`."""
+    return next((kind for kind in kinds() if kind.code == code), TailTrendError)
+
+
+def status_of(kind: type[TailTrendError]) -> HTTPStatus:
+    """Give the HTTP status of an error class or its nearest known ancestor."""
+    return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
+
+
+def raises(*kinds: type[TailTrendError]) -> dict[str, list[str]]:
+    """Say, for OpenAPI, which errors a route answers besides those that every route does."""
+    return {"x-problems": [kind.code for kind in kinds]}
+
+
+def problem(
+    status: HTTPStatus, code: str, detail: str, *, fields: dict[str, list[str]] | None = None
+) -> Response:
+    """Write a problem document."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    if fields:
+        body["errors"] = fields
+    response = jsonify(body)
+    response.status_code = status
+    response.content_type = "application/problem+json"
+    if status in RETRIED:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def problem_of(code: str, detail: str) -> Response:
+    """Write the problem of an error that was stored as its code."""
+    return problem(status_of(kind_of(code)), code, detail)
+
+
+def register(app: APIFlask) -> None:
+    """Turn every error of a request into a problem."""
+    app.error_processor(_http_problem)
+    app.register_error_handler(TailTrendError, _known_problem)
+    app.register_error_handler(RecursionError, _too_deep_problem)
+    app.register_error_handler(Exception, _unknown_problem)
+
+
+def _known_problem(error: TailTrendError) -> Response:
+    answer = problem(status_of(type(error)), error.code, error.detail)
+    if isinstance(error, errors.TooManyRequests) and error.retry_after_s:
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
+
+
+def _too_deep_problem(_: RecursionError) -> Response:
+    return _known_problem(errors.RequestMalformed("The JSON is nested too deeply."))
+
+
+def _unknown_problem(error: Exception) -> Response:
+    log.error("request_failed", exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, TailTrendError.code, TailTrendError().detail)
+
+
+def _http_problem(error: HTTPError) -> Response:
+    """Translate what Flask, Werkzeug and the validation raise."""
+    status = HTTPStatus(error.status_code)
+    code = CODE_OF_STATUS.get(status, status.name.lower())
+    located: dict[str, dict[str, list[str]]] = (
+        error.detail if isinstance(error.detail, dict) else {}
+    )
+    fields = {name: said for found in located.values() for name, said in found.items()}
+    detail = "; ".join(f"{name}: {', '.join(said)}" for name, said in fields.items())
+    answer = problem(status, code, detail or error.message or status.phrase, fields=fields)
+    answer.headers.extend(error.headers or {})
+    return answer

@@ -1,0 +1,224 @@
+"""From an uploaded file to an accepted clip with its job, whichever way the bytes came."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
+
+from api.schemas.jobs import JobOut
+from shared import clips, idempotency, jobs, pets, storage, uploads
+from shared.clips import StoredFile, Told
+from shared.db import transaction
+from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
+from shared.models import Job, Upload
+from shared.uploads import Announced
+
+CHUNK_BYTES = 1 << 20
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One create request: whose pet, what the owner told, and the key against doubles."""
+
+    account_id: uuid.UUID
+    pet_id: uuid.UUID
+    told: Told
+    idempotency_key: str | None
+    expires_at: datetime | None = None
+    force: bool = False
+
+    def check(self) -> None:
+        """Refuse before any byte is stored. Raises BadRecordedAt, BadDeadline."""
+        clips.checked_recorded_at(self.told.recorded_at)
+        jobs.checked_deadline(self.expires_at)
+
+    def fingerprint(self, *, of: bytes) -> bytes:
+        """Tell this request from another one that is sent with the same key."""
+        said = f"{self.pet_id}|{self.told}|{self.expires_at}|{self.force}|"
+        return hashlib.sha256(said.encode() + of).digest()
+
+
+# --- a file in the request -------------------------------------------------------------------
+
+
+def take(request: Request, upload: FileStorage) -> Answer:
+    """Store the file and queue its analysis once; give the job as it was answered.
+
+    Raises NotFound for another account's pet, UploadRefused, BadRecordedAt, BadDeadline,
+    IdempotencyMismatch, TooManyJobs.
+    """
+    request.check()
+    content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
+    fingerprint = request.fingerprint(of=content.sha256)
+    with transaction() as session:
+        known = _known(session, request, fingerprint, content.sha256)
+        if known is not None:
+            return known
+        clip_id = clips.reserve(session)
+    file = content.under(clip_id)
+    upload.stream.seek(0, os.SEEK_SET)
+    storage.put(clips.media_key(clip_id), upload.stream, content_type=file.content_type)
+    with transaction() as session:
+        return _once(session, request, fingerprint, lambda: _accept(session, request, file))
+
+
+def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes) -> Answer | None:
+    """Give what the same request, or the same bytes, were answered before they are stored again."""
+    account_id, key = request.account_id, request.idempotency_key
+    pets.get(session, account_id, request.pet_id)
+    if key is not None:
+        before = idempotency.find(session, account_id, key, fingerprint)
+        if before is not None:
+            return before
+    same = None if request.force else jobs.find_same(session, account_id, request.pet_id, sha256)
+    if same is None:
+        return None
+    return _once(session, request, fingerprint, lambda: _answer(same, is_duplicate=True))
+
+
+def _accept(session: Session, request: Request, file: StoredFile) -> Answer:
+    pet = pets.get(session, request.account_id, request.pet_id)
+    clip = clips.accept(session, pet, file, request.told)
+    deadline = jobs.checked_deadline(request.expires_at)
+    return _answer(jobs.submit(session, clip, expires_at=deadline), is_duplicate=False)
+
+
+def _once(
+    session: Session, request: Request, fingerprint: bytes, make: Callable[[], Answer]
+) -> Answer:
+    """Make the answer, or repeat the one that was made for the request's key."""
+    account_id, key = request.account_id, request.idempotency_key
+    if key is None:
+        return make()
+    before = idempotency.begin(session, account_id, key, fingerprint)
+    if before is not None:
+        return before
+    answer = make()
+    idempotency.keep(session, account_id, key, answer)
+    return answer
+
+
+def created(answer: Answer) -> tuple[Answer, int, dict[str, str]]:
+    """Give the body, status and headers of an answer: 200 when nothing new was made."""
+    status = HTTPStatus.OK if answer["duplicate_of"] else HTTPStatus.ACCEPTED
+    return answer, status, {"Location": f"/v1/jobs/{answer['id']}"}
+
+
+def _answer(job: Job, *, is_duplicate: bool) -> Answer:
+    answer = JobOut.of(job)
+    answer.duplicate_of = job.id if is_duplicate else None
+    return answer.model_dump(mode="json")
+
+
+# --- bytes that go straight to storage -------------------------------------------------------
+
+
+def announce(request: Request, *, size_bytes: int, sha256: bytes) -> Upload:
+    """Open an upload once. Raises as `take` does, and UploadTooLarge."""
+    uploads.check_size(size_bytes)
+    request.check()
+    fingerprint = request.fingerprint(of=b"upload|%d|" % size_bytes + sha256)
+    with transaction() as session:
+        before = _opened(session, request, fingerprint)
+        if before is not None:
+            return before
+        upload_id = uploads.reserve(session)
+    multipart_id = uploads.start_parts(upload_id, size_bytes)
+    deadline = jobs.checked_deadline(request.expires_at)
+    announced = Announced(size_bytes, sha256, request.told, deadline, request.force)
+
+    def create() -> Answer:
+        pet = pets.get(session, request.account_id, request.pet_id)
+        made = uploads.create(
+            session, pet, announced, upload_id=upload_id, multipart_id=multipart_id
+        )
+        return {"upload_id": str(made.id)}  # its signed URLs are no answer to keep
+
+    with transaction() as session:
+        answer = _once(session, request, fingerprint, create)
+        return uploads.get(session, request.account_id, uuid.UUID(answer["upload_id"]))
+
+
+def _opened(session: Session, request: Request, fingerprint: bytes) -> Upload | None:
+    account_id, key = request.account_id, request.idempotency_key
+    pets.get(session, account_id, request.pet_id)
+    before = key and idempotency.find(session, account_id, key, fingerprint)
+    return uploads.get(session, account_id, uuid.UUID(before["upload_id"])) if before else None
+
+
+def complete(account_id: uuid.UUID, upload_id: uuid.UUID) -> Answer:
+    """Check the bytes that arrived and queue their analysis once; give the job.
+
+    Raises NotFound, UploadFinal, UploadRefused, TooManyJobs.
+    """
+    try:
+        return _completed(account_id, upload_id) or _complete(account_id, upload_id)
+    except (UploadRefused, UploadFinal):
+        # A twin of this request may have been faster, and the bytes gone on with it.
+        answer = _completed(account_id, upload_id)
+        if answer is None:
+            raise
+        return answer
+
+
+def _completed(account_id: uuid.UUID, upload_id: uuid.UUID) -> Answer | None:
+    with transaction() as session:
+        upload = uploads.get(session, account_id, upload_id)
+        return _answer_for(session, upload) if upload.job_id else None
+
+
+def _answer_for(session: Session, upload: Upload) -> Answer:
+    assert upload.job_id is not None
+    job = jobs.get(session, upload.account_id, upload.job_id)
+    return _answer(job, is_duplicate=job.clip_id != upload.id)
+
+
+def _complete(account_id: uuid.UUID, upload_id: uuid.UUID) -> Answer:
+    with transaction() as session:
+        upload = uploads.get(session, account_id, upload_id)
+        uploads.check_waiting(upload)
+        jobs.check_room(session, account_id)
+    file, etag = _verified(upload)
+    with transaction() as session:
+        same = _same(session, upload)
+    if same is None:
+        uploads.adopt(upload, file, etag)
+    with transaction() as session:
+        upload = uploads.lock(session, account_id, upload_id)
+        if upload.job_id is None:
+            uploads.check_waiting(upload)
+            uploads.complete(session, upload, same or _submit(session, upload, file))
+        return _answer_for(session, upload)
+
+
+def _verified(upload: Upload) -> tuple[StoredFile, str]:
+    try:
+        return uploads.verify(upload)
+    except UploadHashMismatch:
+        fresh = uploads.start_parts(upload.id, upload.size_bytes)
+        if fresh is not None:
+            with transaction() as session:
+                uploads.take_parts(session, upload, fresh)
+        raise
+
+
+def _same(session: Session, upload: Upload) -> Job | None:
+    if upload.force:
+        return None
+    return jobs.find_same(session, upload.account_id, upload.pet_id, upload.sha256)
+
+
+def _submit(session: Session, upload: Upload, file: StoredFile) -> Job:
+    pet = pets.get(session, upload.account_id, upload.pet_id)
+    clip = clips.accept(session, pet, file, uploads.told(upload))
+    return jobs.submit(session, clip, expires_at=upload.job_expires_at)

@@ -1,0 +1,145 @@
+"""Clips."""
+
+import uuid
+from typing import Any
+
+from flask import redirect, request
+from werkzeug.wrappers import Response
+
+from api import auth, intake
+from api.errors import raises
+from api.pagination import page
+from api.routes import DUPLICATE, allow_upload, blueprint
+from api.schemas.base import Created
+from api.schemas.clips import (
+    LONGEST_TAGS,
+    ClipHeaders,
+    ClipIn,
+    ClipOut,
+    ClipPatch,
+    ClipsPage,
+    ClipsQuery,
+)
+from api.schemas.jobs import JobOut
+from api.schemas.receipts import ReceiptOut
+from shared import clips, pets, storage
+from shared.clips import Told
+from shared.db import transaction
+from shared.errors import (
+    BadCursor,
+    BadDeadline,
+    BadRecordedAt,
+    IdempotencyMismatch,
+    InvalidRequest,
+    MediaExpired,
+    NotAVideo,
+    NotFound,
+    StorageUnavailable,
+    TooManyJobs,
+    UploadEmpty,
+    UploadRefused,
+)
+from shared.models import Clip
+
+bp = blueprint("clips")
+bp.before_request(allow_upload)
+
+MEDIA: Any = {
+    "description": "`Location` plays the clip for a while and takes range requests.",
+    "headers": Created,
+}
+
+
+@bp.post("/clips")
+@bp.input(ClipIn, location="form_and_files")
+@bp.input(ClipHeaders, location="headers")
+@bp.output(JobOut, status_code=202, headers=Created)
+@bp.doc(
+    responses={200: DUPLICATE},
+    extensions=raises(
+        NotFound,
+        BadRecordedAt,
+        BadDeadline,
+        UploadEmpty,
+        UploadRefused,
+        NotAVideo,
+        IdempotencyMismatch,
+        TooManyJobs,
+        StorageUnavailable,
+    ),
+)
+def create_clip(
+    form_and_files_data: ClipIn, headers_data: ClipHeaders
+) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Upload a clip and queue its analysis.
+
+    Send an `Idempotency-Key` header to make retries harmless: the same key and request get the same
+    answer, another request with that key gets 409. Bytes of this pet that were analysed before are
+    answered by that job, with 200 and `duplicate_of`, unless `force` is true.
+    """
+    asked = form_and_files_data
+    told = Told(
+        *(asked.recorded_at, asked.reason, _tags(), asked.note),
+        *(asked.retention, asked.retention_days),
+    )
+    key, deadline = headers_data.idempotency_key, asked.expires_at
+    wanted = intake.Request(auth.account_id(), asked.pet_id, told, key, deadline, asked.force)
+    return intake.created(intake.take(wanted, asked.file))
+
+
+def _tags() -> list[str]:
+    """Read tags from one or several `tags` fields."""
+    said = ",".join(request.form.getlist("tags"))
+    if len(said) > LONGEST_TAGS or "\0" in said:  # the schema has seen the first field only
+        raise InvalidRequest(f"tags: at most {LONGEST_TAGS} characters, and no NUL")
+    return sorted({tag.strip() for tag in said.split(",") if tag.strip()})
+
+
+@bp.get("/clips")
+@bp.input(ClipsQuery, location="query")
+@bp.output(ClipsPage)
+@bp.doc(extensions=raises(BadCursor))
+def list_clips(query_data: ClipsQuery) -> dict[str, Any]:
+    """List your clips, newest upload first."""
+    with transaction() as session:
+        chosen = clips.chosen(auth.account_id(), pet_id=query_data.pet_id)
+        return page(session, chosen, query_data, by=[Clip.id], present=ClipOut.model_validate)
+
+
+@bp.get("/clips/<uuid:clip_id>")
+@bp.output(ClipOut)
+def read_clip(clip_id: uuid.UUID) -> ClipOut:
+    """Read a clip."""
+    with transaction() as session:
+        return ClipOut.model_validate(clips.get(session, auth.account_id(), clip_id))
+
+
+@bp.patch("/clips/<uuid:clip_id>")
+@bp.input(ClipPatch)
+@bp.output(ClipOut)
+def move_clip(clip_id: uuid.UUID, json_data: ClipPatch) -> ClipOut:
+    """Say that a clip shows another of your pets."""
+    with transaction() as session:
+        clip = clips.get(session, auth.account_id(), clip_id)
+        clips.move(session, clip, pets.get(session, auth.account_id(), json_data.pet_id))
+        session.flush()
+        return ClipOut.model_validate(clip)
+
+
+@bp.delete("/clips/<uuid:clip_id>")
+@bp.output(ReceiptOut)
+def delete_clip(clip_id: uuid.UUID) -> ReceiptOut:
+    """Delete a clip with its job, assessment and media; get a receipt."""
+    with transaction() as session:
+        clip = clips.get(session, auth.account_id(), clip_id)
+        return ReceiptOut.model_validate(clips.delete(session, clip))
+
+
+@bp.get("/clips/<uuid:clip_id>/media")
+@bp.doc(responses={302: MEDIA}, extensions=raises(MediaExpired))
+def read_media(clip_id: uuid.UUID) -> Response:
+    """Go to a signed URL of the clip's media."""
+    with transaction() as session:
+        clip = clips.get(session, auth.account_id(), clip_id)
+    clips.check_media(clip)
+    return redirect(storage.signed_get_url(clip.storage_key, content_type=clip.content_type))

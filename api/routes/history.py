@@ -1,0 +1,163 @@
+"""A pet's history, its trend and what is usual for it."""
+
+import uuid
+from datetime import UTC, date, datetime, timedelta
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from api import auth
+from api.errors import raises
+from api.routes import blueprint
+from api.schemas.alerts import AlertOut
+from api.schemas.base import Created
+from api.schemas.history import (
+    BaselineIn,
+    BaselineOut,
+    BundleChange,
+    ClusterOut,
+    HistoryOut,
+    HistoryQuery,
+    HouseholdOut,
+    SharedHoursOut,
+    TemperamentOut,
+    TrendOut,
+    TrendQuery,
+    UsualOut,
+)
+from api.schemas.notes import NoteOut
+from shared import alerts, baselines, history, households, norms, notes, pets
+from shared.db import transaction
+from shared.errors import BadRecordedAt
+from shared.models import Baseline, Bucket, Note, Pet
+from shared.trend.temperament import MIN_CLIPS
+
+HOUSEHOLD_DAYS = 90
+
+bp = blueprint("history")
+
+
+@bp.get("/pets/<uuid:pet_id>/history")
+@bp.input(HistoryQuery, location="query")
+@bp.output(HistoryOut)
+def read_history(pet_id: uuid.UUID, query_data: HistoryQuery) -> Response:
+    """Read a pet's days or weeks, with the notes, alerts and new starts in them."""
+    with transaction() as session:
+        pet = pets.get(session, auth.account_id(), pet_id)
+        history.fold(session, pet)
+        span = query_data.span(history.today(pet, datetime.now(UTC)))
+        items = history.summaries_json(session, pet, query_data.bucket, span)
+        around = _around(session, pet, query_data.bucket, span)
+    told = around.model_dump_json(by_alias=True, exclude={"items"})
+    return Response(f'{told[:-1]},"items":{items}}}', content_type="application/json")
+
+
+def _around(session: Session, pet: Pet, bucket: Bucket, span: tuple[date, date]) -> HistoryOut:
+    """Give all of a history but its days or weeks."""
+    begins = history.midnight(span[0], pet.time_zone)
+    ends = history.midnight(span[1] + timedelta(days=1), pet.time_zone)
+    noted = session.scalars(notes.chosen(pet, since=begins, until=ends).order_by(Note.at, Note.id))
+    alarms = session.scalars(alerts.between(pet, begins, ends))
+    anchors = session.scalars(baselines.between(pet, begins, ends))
+    changes = history.bundle_changes(session, pet, bucket, span)
+    return HistoryOut(
+        pet_id=pet.id,
+        bucket=bucket,
+        time_zone=pet.time_zone,
+        first=span[0],
+        last=span[1],
+        items=[],
+        notes=[NoteOut.model_validate(note) for note in noted],
+        alerts=[AlertOut.model_validate(alarm) for alarm in alarms],
+        bundle_changes=[BundleChange(**change) for change in changes],
+        baselines=[BaselineOut.model_validate(anchor) for anchor in anchors],
+    )
+
+
+@bp.get("/pets/<uuid:pet_id>/trend")
+@bp.input(TrendQuery, location="query")
+@bp.output(TrendOut)
+def read_trend(pet_id: uuid.UUID, query_data: TrendQuery) -> TrendOut:
+    """Answer "is this getting worse?" with how sure that is and what would settle it."""
+    now = datetime.now(UTC)
+    with transaction() as session:
+        pet = pets.get(session, auth.account_id(), pet_id)
+        answer = history.trend(session, pet, now=now, budget_per_year=query_data.budget())
+        period = answer["period_from"]
+        since = datetime.fromisoformat(period).replace(tzinfo=UTC) if period else now
+        chosen = notes.chosen(pet, since=since).order_by(Note.at, Note.id)
+        return TrendOut.of(answer, [NoteOut.model_validate(n) for n in session.scalars(chosen)])
+
+
+@bp.get("/pets/<uuid:pet_id>/baseline")
+@bp.output(UsualOut)
+def read_baseline(pet_id: uuid.UUID) -> UsualOut:
+    """Read what is usual for a pet, and when that was started anew."""
+    with transaction() as session:
+        pet = pets.get(session, auth.account_id(), pet_id)
+        now = datetime.now(UTC)
+        answer = history.trend(session, pet, now=now)
+        norm = norms.norm(session, pet, answer, today=history.today(pet, now))
+        anchors = session.scalars(baselines.chosen(pet).order_by(Baseline.id.desc())).all()
+        return UsualOut.of(answer, norm, list(anchors))
+
+
+@bp.post("/pets/<uuid:pet_id>/baseline")
+@bp.input(BaselineIn)
+@bp.output(BaselineOut, status_code=201, headers=Created)
+@bp.doc(extensions=raises(BadRecordedAt))
+def anchor_baseline(
+    pet_id: uuid.UUID, json_data: BaselineIn
+) -> tuple[BaselineOut, int, dict[str, str]]:
+    """Start what is usual anew, with a reason: "new normal after surgery".
+
+    Clips filmed before are left out of the trend from now on; they stay in the history.
+    """
+    with transaction() as session:
+        pet = pets.get(session, auth.account_id(), pet_id)
+        anchored_at = json_data.anchored_at or datetime.now(UTC)
+        made = baselines.create(session, pet, anchored_at=anchored_at, reason=json_data.reason)
+        session.refresh(made)
+        return (
+            BaselineOut.model_validate(made),
+            201,
+            {"Location": f"/v1/pets/{pet_id}/baseline"},
+        )
+
+
+@bp.get("/pets/<uuid:pet_id>/temperament")
+@bp.output(TemperamentOut)
+def read_temperament(pet_id: uuid.UUID) -> TemperamentOut:
+    """Read what a pet is like over all its clips, and which of your pets are like it."""
+    with transaction() as session:
+        pet = pets.get(session, auth.account_id(), pet_id)
+        found = households.temperament(session, pet)
+        grouped = households.groups(session, auth.account_id()) if found else None
+    cluster = grouped.cluster_of.get(str(pet_id)) if grouped else None
+    return TemperamentOut(
+        status="described" if found else "not_enough_data",
+        clips_needed=0 if found else MIN_CLIPS,
+        temperament=found,
+        cluster=None
+        if grouped is None or cluster is None
+        else ClusterOut(
+            pet_ids=[
+                uuid.UUID(name) for name, group in grouped.cluster_of.items() if group == cluster
+            ],
+            shares=grouped.centres[cluster],
+            stability=grouped.stability[cluster],
+        ),
+    )
+
+
+@bp.get("/household")
+@bp.output(HouseholdOut)
+def read_household() -> HouseholdOut:
+    """Compare your pets in the hours in which two were filmed, over the last 90 days.
+
+    Tense signs of both at once point to the surroundings: fireworks, visitors, a move.
+    """
+    since = datetime.now(UTC) - timedelta(days=HOUSEHOLD_DAYS)
+    with transaction() as session:
+        pairs = households.shared_hours(session, auth.account_id(), since=since)
+    return HouseholdOut(since=since, pairs=[SharedHoursOut.model_validate(one) for one in pairs])

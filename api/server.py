@@ -1,0 +1,84 @@
+"""What gunicorn reads (`-c python:api.server`): processes, limits, patience with slow clients."""
+
+import contextlib
+import logging
+import socket
+import struct
+import threading
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from gunicorn import util
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from api.watch import watch
+from shared import db, storage
+from shared.settings import settings
+
+wsgi_app = "api.app:create_app()"
+worker_class = "api.server.Worker"
+workers = 2
+threads = 32  # of a process; settings().poll_waiters of them may wait for jobs
+graceful_timeout = 4
+limit_request_line = 4094  # bytes
+limit_request_fields = 64
+limit_request_field_size = 8190  # bytes
+
+MOST_LINGERING = 64
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gthread, in which a client that keeps an answered connection open delays nobody.
+
+    gunicorn 27.0.1 waits for each such client up to two seconds, and does so in the one loop that
+    all connections of the process need: 24 of them made it deaf for 48 s.
+    """
+
+    def finish_request(self, connection: TConn, done: "Future[Any]") -> None:
+        connection.close = partial(close, connection)
+        super().finish_request(connection, done)
+
+
+_lingering = threading.BoundedSemaphore(MOST_LINGERING)
+
+
+def close(connection: TConn, graceful: bool = False) -> None:
+    """Say goodbye at once, and listen to what the client still sends on a thread of its own."""
+    if not graceful or not _lingering.acquire(blocking=False):
+        util.close(connection.sock)
+        return
+    with contextlib.suppress(OSError):
+        connection.sock.shutdown(socket.SHUT_WR)
+    threading.Thread(target=_linger, args=[connection], daemon=True).start()
+
+
+def _linger(connection: TConn) -> None:
+    try:
+        util.close_graceful(connection.sock)
+    finally:
+        _lingering.release()
+
+
+def when_ready(server: Any) -> None:  # noqa: ANN401
+    """Bound every read from a client and every write to it.
+
+    Linux hands the listener's timeouts down to each connection. gunicorn's own `timeout` watches
+    its processes, and would let a phone that lost its network keep a thread for ever.
+    """
+    idle = struct.pack("ll", settings().request_idle_s, 0)
+    for listener in server.LISTENERS:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.sock.setsockopt(socket.SOL_SOCKET, option, idle)
+    logging.getLogger("gunicorn.error").addFilter(_is_news)
+
+
+def post_worker_init(_: Any) -> None:  # noqa: ANN401
+    """Make the clients of this process before its threads could each make their own."""
+    for make in (db.engine, storage.client, storage.public_client, watch):
+        make()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop the traceback that gunicorn writes for each client that idled."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))

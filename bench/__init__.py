@@ -1,0 +1,1 @@
+"""Benchmarks: every figure beside what it is measured against, in one run. `python -m bench`."""

@@ -1,0 +1,5 @@
+"""`python -m cli` is `tailtrend`."""
+
+from cli.main import main
+
+main()

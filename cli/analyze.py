@@ -1,0 +1,125 @@
+"""`tailtrend analyze`: the whole pipeline on local files, without servers."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from shared import logs
+from shared.errors import InputError
+from shared.settings import settings
+
+if TYPE_CHECKING:  # its two seconds of imports are not for `tailtrend up`
+    from worker.pipeline.run import Models
+
+SUFFIXES = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg", ".ts"}
+
+
+class Species(StrEnum):
+    """The species that an ethogram exists for."""
+
+    dog = "dog"
+    cat = "cat"
+
+
+def analyze(
+    clips: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips.")],
+    species: Annotated[Species, typer.Option(help="The animal in the clips.")] = Species.dog,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a clip.")] = False,
+    weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
+) -> None:
+    """Analyse clips on this machine and print what was seen, heard and concluded."""
+    from worker.pipeline.run import load_models
+
+    logs.configure()
+    found = clips_in(clips)
+    if not found:
+        raise typer.BadParameter("no clips there")
+    chosen = settings()
+    models = load_models(
+        weights or chosen.weights_dir, chosen.cache_dir.expanduser(), chosen.model_threads
+    )
+    rows = []
+    with progress_bar() as show:
+        for path in found:
+            row = result_of(path, species, models, show)
+            rows.append(row)
+            if as_json:
+                typer.echo(json.dumps(row))
+    if not as_json:
+        Console().print(table_of(rows))
+
+
+def clips_in(paths: list[Path]) -> list[Path]:
+    """Return the files given, and the video files of the folders given, by name."""
+    found: list[Path] = []
+    for path in paths:
+        inside = (
+            sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+            if path.is_dir()
+            else [path]
+        )
+        found.extend(inside)
+    return found
+
+
+def result_of(path: Path, species: str, models: "Models", show: "Show") -> dict[str, Any]:
+    """Return a clip's assessment, or the code and sentence of why there is none."""
+    from worker.pipeline import run
+
+    try:
+        assessment = run.analyze(
+            path, species=species, models=models, on_progress=lambda f: show(path.name, f)
+        )
+    except InputError as error:
+        return {"clip": str(path), "error": {"code": error.code, "detail": error.detail}}
+    return {"clip": str(path), "assessment": assessment.as_json()}
+
+
+class Show:
+    """Draws one clip's progress; does nothing when nobody watches."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task = progress.add_task("", total=1.0)
+
+    def __call__(self, name: str, fraction: float) -> None:
+        self.progress.update(self.task, description=name, completed=fraction)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Show]:
+    """Show progress on stderr if it is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        yield Show(bar)
+
+
+def table_of(rows: list[dict[str, Any]]) -> Table:
+    """Return the table for people."""
+    table = Table("clip", "state", "confidence", "signals", "what to do")
+    for row in rows:
+        table.add_row(Path(row["clip"]).name, *cells(row))
+    return table
+
+
+def cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Return a row's cells after the name."""
+    if "error" in row:
+        return row["error"]["code"], "", "", row["error"]["detail"]
+    said = row["assessment"]
+    signals = ", ".join(said["signals"])
+    if said["emotion"] is None:
+        return f"cannot tell: {said['abstention']['code']}", "", signals, said["abstention"]["text"]
+    sure = f"{said['confidence']:.2f} uncalibrated, {said['evidence']} evidence"
+    return said["emotion"], sure, signals, said["recommendation"]["text"]

@@ -1,0 +1,142 @@
+"""`tailtrend demo`: real clips through the real API of a local stack, results as a table."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from cli.client import ApiProblem, Client, connect
+from shared.errors import AttemptsExhausted, TailTrendError, TransientError
+
+POLL_S = 0.25
+VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg"}
+CAT_NAME = re.compile(r"cat|kitten|kitty", re.IGNORECASE)
+OUR_FAULT = {TailTrendError.code, AttemptsExhausted.code, TransientError.code}
+
+Job = dict[str, Any]
+
+console = Console()
+
+
+def demo(
+    clips: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips.", exists=True)],
+    state: Annotated[Path, typer.Option(help="State directory.")] = Path(".tailtrend"),
+    port: Annotated[int, typer.Option(help="Port of the API.")] = 8000,
+    keep: Annotated[bool, typer.Option(help="Leave the stack up afterwards.")] = True,
+) -> None:
+    """Start everything, analyse clips through the API, show the results.
+
+    A clip whose file name says cat or kitten is taken for a cat's, any other for a dog's. Exits
+    with 0 only when every clip got an assessment or was refused for a reason of its own.
+    """
+    stack = start(state, port)
+    try:
+        told = json.loads((state / "stack.json").read_text())
+        client = connect(told["api_url"], told["api_key"])
+        rows = analyse(client, [one for path in clips for one in videos(path)])
+        console.print(table(rows))
+        if keep:
+            console.print(f"API   {told['api_url']}   docs {told['api_url']}/docs")
+            console.print(f"key   {told['api_key']}")
+            console.print("Ctrl-C stops everything.")
+            stack.wait()
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    finally:
+        stop(stack)
+    if any(job["error"] and job["error"]["code"] in OUR_FAULT for _, job in rows):
+        raise typer.Exit(1)
+
+
+def start(state: Path, port: int) -> subprocess.Popen[str]:
+    """Start the stack and wait for its `ready` line."""
+    command = [sys.executable, "-m", "cli", "up", "--state", str(state), "--port", str(port)]
+    stack = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert stack.stdout is not None
+    if not stack.stdout.readline().startswith("ready"):
+        raise typer.Exit(stack.wait())
+    return stack
+
+
+def stop(stack: subprocess.Popen[str]) -> None:
+    """Ask the stack to stop and wait for it."""
+    stack.send_signal(signal.SIGTERM)
+    stack.wait()
+
+
+def videos(path: Path) -> list[Path]:
+    """List the video files that a path means."""
+    if path.is_dir():
+        return sorted(one for one in path.iterdir() if one.suffix.lower() in VIDEO_SUFFIXES)
+    return [path]
+
+
+def analyse(client: Client, clips: list[Path]) -> list[tuple[Path, Job]]:
+    """Upload clips and follow their jobs to the end, showing both."""
+    pets = {species: client.create_pet(f"Demo {species}", species) for species in ("dog", "cat")}
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        followed = []
+        for clip in progress.track(clips, description="upload"):
+            pet = pets["cat" if CAT_NAME.search(clip.stem) else "dog"]
+            followed.append((clip, upload(client, clip, pet["id"])))
+        return follow(client, followed, progress)
+
+
+def upload(client: Client, clip: Path, pet_id: str) -> Job:
+    """Upload one clip; a refusal looks like a job that failed."""
+    try:
+        return client.upload(clip, pet_id)
+    except ApiProblem as problem:
+        error = {"code": problem.code, "detail": problem.detail}
+        return {"status": "refused", "error": error, "assessment": None, "progress": 0}
+
+
+def follow(
+    client: Client, followed: list[tuple[Path, Job]], progress: Progress
+) -> list[tuple[Path, Job]]:
+    """Poll all jobs to their end."""
+    bars = [progress.add_task(clip.name, total=100) for clip, _ in followed]
+    found = [job for _, job in followed]
+    while waiting := [n for n, job in enumerate(found) if job["status"] in ("queued", "running")]:
+        for n in waiting:
+            found[n] = client.get(f"/v1/jobs/{found[n]['id']}")
+            progress.update(bars[n], completed=found[n]["progress"])
+        time.sleep(POLL_S)
+    return [(clip, job) for (clip, _), job in zip(followed, found, strict=True)]
+
+
+def table(rows: list[tuple[Path, Job]]) -> Table:
+    """Draw the results."""
+    drawn = Table("clip", "result", "seen and heard", "advice", title="Assessments")
+    for clip, job in rows:
+        drawn.add_row(clip.name, *cells(job))
+    return drawn
+
+
+def cells(job: Job) -> tuple[str, str, str]:
+    """Write one job's row."""
+    found = job["assessment"]
+    if found is None:
+        error = job["error"] or {"code": job["status"], "detail": ""}
+        return error["code"], error["detail"], ""
+    advice = found["recommendation"]["code"].replace("_", " ")
+    if found["emotion"] is None:
+        return found["abstention"]["code"], found["abstention"]["text"], advice
+    certainty = f"{found['confidence']:.0%}" if found["calibrated"] else found["evidence"]
+    return f"{found['emotion']} ({certainty})", ", ".join(found["signals"]), advice

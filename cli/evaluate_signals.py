@@ -1,0 +1,201 @@
+"""`tailtrend evaluate signals`: measured errors of every signal on generated clips."""
+
+import functools
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from cli import signal_errors
+from cli.signal_errors import CAMERA_MOVES, Errors, Rate
+from shared.settings import settings
+
+if TYPE_CHECKING:
+    from worker.pipeline.extract import ExtractModels
+
+WAG_WITHIN_HZ = 0.3
+F0_WITHIN_CENTS = 50.0
+SPEED_WITHIN = 0.15
+FAR = 3  # times the stated error: among what is declared measurable, at most 5 % may lie beyond
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the table: how many, the share declared measurable, the error, beyond, target."""
+
+    signal: str
+    n: int
+    measurable: float | None
+    error: str
+    beyond: float | None
+    target: str
+
+
+def evaluate_signals(
+    clips: Annotated[int, typer.Option(min=1, help="Generated clips.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed of every clip.")] = 0,
+    processes: Annotated[int, typer.Option(min=1, help="Processes.")] = len(
+        os.sched_getaffinity(0)
+    ),
+    weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
+) -> None:
+    """Measure every signal on generated clips whose truth is known, and print its error."""
+    found = weights or settings().weights_dir
+    console = Console()
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("clips", total=clips)
+        rows = []
+        for row in measured(clips, seed, processes, found):
+            rows.append(row)
+            progress.advance(task)
+    console.print(table_of(lines_of(rows), clips, seed, found is not None))
+
+
+def measured(clips: int, seed: int, processes: int, weights: Path | None) -> Iterator[Errors]:
+    """Yield each clip's errors in order; the processes render, measure and compare."""
+    spawn = multiprocessing.get_context("spawn")  # networks and codecs do not survive a fork
+    with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
+        ask = functools.partial(measure_one, seed=seed, weights=weights)
+        yield from pool.map(ask, range(clips))
+
+
+def measure_one(index: int, *, seed: int, weights: Path | None) -> Errors:
+    """Measure the index-th clip of the population."""
+    from tests.clips.population import specs  # the generator lives in the checkout only
+
+    *_, spec = specs(index + 1, seed)
+    return signal_errors.measure(spec, models_of(weights))
+
+
+@functools.cache
+def models_of(weights: Path | None) -> "ExtractModels":
+    """Load the networks once per process."""
+    from worker.pipeline.run import load_extract_models
+
+    return load_extract_models(weights, settings().cache_dir.expanduser(), 1)
+
+
+def lines_of(rows: Sequence[Errors]) -> list[Line]:
+    """Sum up all clips, signal by signal."""
+    return [
+        rate_line("wag or pant rate", [r.beat for r in rows], "within 0.3 Hz for 90 %"),
+        false_line("... found where there is none", [r.beat for r in rows]),
+        rate_line("tremble rate", [r.tremble for r in rows], ""),
+        false_line("... found where there is none", [r.tremble for r in rows]),
+        rate_line("pace rate", [r.pace for r in rows], "", within_hz=0.1),
+        false_line("... found where there is none", [r.pace for r in rows]),
+        travel_line(rows),
+        camera_line(rows),
+        onset_line(rows),
+        f0_line(rows),
+        gate_line(rows),
+        box_line(rows),
+        Line("tail angle", 0, None, "not measured yet", None, "median <= 12 degrees"),
+        Line("spine curvature", 0, None, "not measured yet", None, "correlation >= 0.8"),
+    ]
+
+
+def rate_line(
+    signal: str, rates: list[Rate], target: str, within_hz: float = WAG_WITHIN_HZ
+) -> Line:
+    """Sum up a rhythm over the clips that have one."""
+    true = [r for r in rates if r.true_hz]
+    off = np.array([abs(r.found_hz - r.true_hz) for r in true if r.found_hz and r.true_hz])
+    if not len(off):
+        return Line(signal, len(true), 0.0 if true else None, "-", None, target)
+    near = float((off <= within_hz).mean())
+    text = f"{near:.0%} within {within_hz:g} Hz, median {np.median(off):.3f} Hz"
+    beyond = float((off > FAR * within_hz).mean())
+    return Line(signal, len(true), len(off) / len(true), text, beyond, target)
+
+
+def false_line(signal: str, rates: list[Rate]) -> Line:
+    """Count rhythms found in clips that have none of that band."""
+    none = [r for r in rates if r.true_hz == 0]
+    false = sum(r.found_hz is not None for r in none)
+    return Line(signal, len(none), None, f"{false} of {len(none)}", None, "")
+
+
+def travel_line(rows: Sequence[Errors]) -> Line:
+    """Sum up the speed of travel over clips in which the animal travels."""
+    pairs = [r.travel_bl_s for r in rows if r.travel_bl_s]
+    target = "within 15 %"
+    if not pairs:
+        return Line("travel speed", 0, None, "-", None, target)
+    true, found = np.array(pairs).T
+    off = np.abs(found / true - 1)
+    text = f"median {np.median(off):.0%}, {(off <= SPEED_WITHIN).mean():.0%} within 15 %"
+    text += f", found/true {np.median(found / true):.2f}"
+    return Line(
+        "travel speed", len(off), 1.0, text, float((off > FAR * SPEED_WITHIN).mean()), target
+    )
+
+
+def camera_line(rows: Sequence[Errors]) -> Line:
+    """Sum up the camera's speed and whether it is called moving."""
+    true, found = np.array([r.camera_widths_s for r in rows]).T
+    agree = float(((true > CAMERA_MOVES) == (found > CAMERA_MOVES)).mean())
+    text = (
+        f"median {np.median(np.abs(true - found)):.4f} widths/s; static or moving right {agree:.0%}"
+    )
+    return Line("camera", len(rows), 1.0, text, None, "")
+
+
+def onset_line(rows: Sequence[Errors]) -> Line:
+    """Sum up the onsets of sounds over all clips."""
+    hits, false, missed = np.array([r.onsets for r in rows]).sum(axis=0)
+    total = 2 * hits + false + missed
+    f1 = 2 * hits / total if total else 0.0
+    text = f"F1 {f1:.3f} ({hits} right, {false} false, {missed} missed)"
+    return Line("vocal onsets", int(hits + missed), None, text, None, "F1 >= 0.9")
+
+
+def f0_line(rows: Sequence[Errors]) -> Line:
+    """Sum up the pitch of the sounds whose onset was found."""
+    asked = [c for r in rows for c in r.f0_cents]
+    off = np.array([c for c in asked if c is not None])
+    if not len(off):
+        return Line("f0", len(asked), None, "-", None, "median <= 50 cents")
+    text = f"median {np.median(off):.0f} cents, 90 % below {np.percentile(off, 90):.0f}"
+    beyond = float((off > FAR * F0_WITHIN_CENTS).mean())
+    return Line("f0", len(asked), len(off) / len(asked), text, beyond, "median <= 50 cents")
+
+
+def gate_line(rows: Sequence[Errors]) -> Line:
+    """Count what the gates refuse; every clip of the population shows one animal."""
+    closed = [r.gate for r in rows if r.gate]
+    kinds = ", ".join(f"{closed.count(k)} {k}" for k in sorted(set(closed))) or "none"
+    return Line("gates closed", len(rows), None, kinds, None, "")
+
+
+def box_line(rows: Sequence[Errors]) -> Line:
+    """Sum up the boxes, where a detector looked."""
+    every = np.array([o for r in rows for o in r.overlaps])
+    if not len(every):
+        return Line("pet's box", 0, None, "no detector weights", None, "")
+    located = sum(bool(r.overlaps) for r in rows) / len(rows)
+    text = f"mean overlap {every.mean():.2f}"
+    return Line("pet's box (a drawn animal)", len(rows), located, text, None, "mean >= 0.6")
+
+
+def table_of(lines: list[Line], clips: int, seed: int, with_weights: bool) -> Table:
+    """Return the table for people."""
+    how = "with weights" if with_weights else "without weights"
+    table = Table(
+        "signal", "n", "measurable", "error", f"beyond {FAR} x", "target",
+        title=f"{clips} generated clips, seed {seed}, {how}",
+    )  # fmt: skip
+    for line in lines:
+        shares = ("" if s is None else f"{s:.0%}" for s in (line.measurable, line.beyond))
+        measurable, beyond = shares
+        table.add_row(line.signal, str(line.n), measurable, line.error, beyond, line.target)
+    return table

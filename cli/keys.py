@@ -1,0 +1,50 @@
+"""`tailtrend keys`: make, list and revoke API keys. Needs TAILTREND_DATABASE_URL."""
+
+import uuid
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from shared import accounts
+from shared.db import transaction
+from shared.errors import NotFound
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+
+
+@app.command()
+def create(
+    account: Annotated[str, typer.Argument(help="Name of the account; made when it is new.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
+) -> None:
+    """Make a key and print it; it cannot be shown again."""
+    with transaction() as session:
+        owner = accounts.find(session, account) or accounts.create(session, account)
+        key = accounts.create_key(session, owner.id, name=name)
+    typer.echo(key)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """List every key."""
+    with transaction() as session:
+        rows = accounts.list_keys(session)
+    table = Table("id", "account", "name", "key", "made", "revoked")
+    for key, account in rows:
+        revoked = key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else ""
+        made = key.created_at.isoformat(timespec="seconds")
+        table.add_row(str(key.id), account.name, key.name, f"{key.prefix}…", made, revoked)
+    Console().print(table)
+
+
+@app.command()
+def revoke(key_id: Annotated[uuid.UUID, typer.Argument(help="Its id, from `keys list`.")]) -> None:
+    """Revoke a key for good."""
+    try:
+        with transaction() as session:
+            accounts.revoke_key(session, key_id)
+    except NotFound as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(2) from None

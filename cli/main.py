@@ -1,0 +1,31 @@
+"""The `tailtrend` command. Each subcommand lives in the module of its name."""
+
+import sys
+
+import typer
+
+from cli import analyze, demo, evaluate, health, keys, prepare, up
+from shared.errors import TailTrendError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Behavioural signals, an honest emotional state and a trend from short clips of a pet.",
+)
+app.command()(up.up)
+app.command()(demo.demo)
+app.command()(analyze.analyze)
+app.command()(prepare.prepare)
+app.command()(health.health)
+app.add_typer(keys.app, name="keys")
+app.add_typer(evaluate.app, name="evaluate")
+
+
+def main() -> None:
+    """Run the command line; an expected error is one sentence and exit code 2."""
+    try:
+        app()
+    except TailTrendError as error:
+        typer.echo(error.detail, err=True)
+        sys.exit(2)

@@ -1,0 +1,101 @@
+"""Accounts and their API keys. A key is shown once; only its SHA-256 is stored."""
+
+import hashlib
+import secrets
+import uuid
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared import deletions, pets
+from shared.deletions import Receipt
+from shared.errors import KeyInvalid, NotFound
+from shared.models import Account, ApiKey
+
+KEY_START = "tt_"
+KEY_BYTES = 32  # 256 random bits: a fast hash is enough
+PREFIX_LENGTH = len(KEY_START) + 6
+
+
+def create(session: Session, name: str) -> Account:
+    """Open an account."""
+    account = Account(name=name)
+    session.add(account)
+    session.flush()
+    return account
+
+
+def find(session: Session, name: str) -> Account | None:
+    """Find the oldest account of a name."""
+    return session.scalar(select(Account).where(Account.name == name).order_by(Account.id).limit(1))
+
+
+def delete(session: Session, account_id: uuid.UUID) -> Receipt:
+    """Delete an account with all that it owns, its keys included; say what went."""
+    receipt = deletions.receipt(session, deletions.ACCOUNT, account_id)
+    for pet in session.scalars(pets.chosen(account_id)).all():  # each within a statement's time
+        session.delete(pet)
+        session.flush()
+    session.delete(session.get_one(Account, account_id))
+    session.flush()
+    return receipt
+
+
+def create_key(session: Session, account_id: uuid.UUID, *, name: str) -> str:
+    """Make an API key and give the only copy of it in clear."""
+    key = KEY_START + secrets.token_urlsafe(KEY_BYTES)
+    session.add(
+        ApiKey(
+            account_id=account_id,
+            name=name,
+            prefix=key[:PREFIX_LENGTH],
+            secret_sha256=_digest(key),
+        )
+    )
+    session.flush()
+    return key
+
+
+def verify_key(session: Session, key: str) -> ApiKey:
+    """Find the live key that this is. Raises KeyInvalid."""
+    found = session.scalar(
+        select(ApiKey).where(ApiKey.secret_sha256 == _digest(key), ApiKey.revoked_at.is_(None))
+    )
+    if found is None:
+        raise KeyInvalid
+    return found
+
+
+def list_keys(session: Session) -> list[tuple[ApiKey, Account]]:
+    """List every key with its account, oldest first."""
+    query = select(ApiKey, Account).join(Account, Account.id == ApiKey.account_id)
+    return [(key, account) for key, account in session.execute(query.order_by(ApiKey.id))]
+
+
+def revoke_key(session: Session, key_id: uuid.UUID) -> None:
+    """Revoke a key for good. Raises NotFound."""
+    revoked = session.execute(
+        update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+        .returning(ApiKey.id)
+    )
+    if revoked.first() is None:
+        raise NotFound("There is no live key with this id.")
+
+
+def ensure_local_key(session: Session, existing: str | None) -> str:
+    """Give `existing` when it still opens the local account, else a new key of it."""
+    if existing is not None:
+        try:
+            verify_key(session, existing)
+        except KeyInvalid:
+            existing = None
+    if existing is not None:
+        return existing
+    account = find(session, "local") or create(session, "local")
+    return create_key(session, account.id, name="tailtrend up")
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

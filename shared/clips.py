@@ -1,0 +1,185 @@
+"""Clips: from bytes under a reserved key to a row that a job can work on."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.orm import Session, joinedload
+from uuid_utils.compat import uuid7
+
+from shared import deletions
+from shared.deletions import Receipt
+from shared.errors import (
+    BadRecordedAt,
+    MediaExpired,
+    NotAVideo,
+    NotFound,
+    UploadEmpty,
+    UploadRefused,
+)
+from shared.models import Assessment, Clip, Pet, Reason, Retention
+
+ABANDONED_AFTER_S = 3600.0  # a reserved key without a clip is swept then
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCK_TOLERANCE = timedelta(minutes=5)  # phones run ahead
+SNIFFED_BYTES = 4096
+UNANALYSED_DAYS = 7  # how long media waits that is kept for an analysis which never succeeds
+
+QUICKTIME_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
+TS_PACKET_BYTES = 188
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Bytes in object storage that no clip owns yet."""
+
+    clip_id: uuid.UUID
+    sha256: bytes
+    size_bytes: int
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was learned from bytes as they passed."""
+
+    sha256: bytes
+    size_bytes: int
+    head: bytes
+
+    def under(self, clip_id: uuid.UUID) -> StoredFile:
+        """Describe these bytes as the file of a clip to come. Raises UploadEmpty, NotAVideo."""
+        if not self.head:
+            raise UploadEmpty
+        return StoredFile(clip_id, self.sha256, self.size_bytes, sniff(self.head))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the owner says about a clip."""
+
+    recorded_at: datetime | None
+    reason: Reason
+    tags: list[str]
+    note: str | None
+    retention: Retention = Retention.KEEP
+    retention_days: int | None = None
+
+    def kept_days(self) -> int | None:
+        """Tell how long the media stays at most; None: as long as the clip."""
+        after_analysis = self.retention is Retention.DELETE_AFTER_ANALYSIS
+        return UNANALYSED_DAYS if after_analysis else self.retention_days
+
+
+def media_key(clip_id: uuid.UUID) -> str:
+    """Name the object that holds a clip's media."""
+    return f"{deletions.clip_prefix(clip_id)}{deletions.MEDIA}"
+
+
+def reserve(session: Session, *, for_s: float = ABANDONED_AFTER_S) -> uuid.UUID:
+    """Choose the id of a clip to come; what is stored under it goes unless a clip is accepted."""
+    clip_id = uuid7()
+    deletions.owe(session, deletions.clip_prefix(clip_id), delay_s=for_s)
+    return clip_id
+
+
+def measure(chunks: Iterable[bytes]) -> Content:
+    """Hash and count bytes as they pass, and keep the first."""
+    digest, size_bytes, head = hashlib.sha256(), 0, b""
+    for chunk in chunks:
+        head = head or chunk[:SNIFFED_BYTES]
+        digest.update(chunk)
+        size_bytes += len(chunk)
+    return Content(digest.digest(), size_bytes, head)
+
+
+def accept(session: Session, pet: Pet, file: StoredFile, told: Told) -> Clip:
+    """Make a clip of a stored file. Raises BadRecordedAt, UploadRefused when it came too late."""
+    if not deletions.forget(session, deletions.clip_prefix(file.clip_id)):
+        raise UploadRefused("The upload took too long; send it again.")
+    clip = Clip(
+        id=file.clip_id,
+        account_id=pet.account_id,
+        pet=pet,
+        storage_key=media_key(file.clip_id),
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
+        content_type=file.content_type,
+        recorded_at=checked_recorded_at(told.recorded_at),
+        reason=told.reason,
+        tags=told.tags,
+        note=told.note,
+        retention=told.retention,
+        media_expires_at=None,
+    )
+    days = told.kept_days()
+    if days is not None:
+        deletions.owe(session, clip.storage_key, delay_s=days * 86_400)
+        clip.media_expires_at = func.now() + timedelta(days=days)
+    session.add(clip)
+    session.flush()
+    return clip
+
+
+def checked_recorded_at(recorded_at: datetime | None) -> datetime:
+    """Give a plausible time in UTC; now, when the owner did not say. Raises BadRecordedAt."""
+    now = datetime.now(UTC)
+    if recorded_at is None:
+        return now
+    aware = recorded_at if recorded_at.tzinfo else recorded_at.replace(tzinfo=UTC)
+    if not EARLIEST <= aware <= now + CLOCK_TOLERANCE:
+        raise BadRecordedAt
+    return aware.astimezone(UTC)
+
+
+def get(session: Session, account_id: uuid.UUID, clip_id: uuid.UUID) -> Clip:
+    """Read a clip of an account with its pet. Raises NotFound."""
+    clip = session.scalar(chosen(account_id).where(Clip.id == clip_id))
+    if clip is None:
+        raise NotFound
+    return clip
+
+
+def chosen(account_id: uuid.UUID, *, pet_id: uuid.UUID | None = None) -> Select[Clip]:
+    """Select the clips of an account, each with its pet."""
+    query = select(Clip).options(joinedload(Clip.pet)).where(Clip.account_id == account_id)
+    return query if pet_id is None else query.where(Clip.pet_id == pet_id)
+
+
+def move(session: Session, clip: Clip, pet: Pet) -> None:
+    """Say that a clip shows another pet; its assessments follow it."""
+    clip.pet = pet
+    session.execute(update(Assessment).where(Assessment.clip_id == clip.id).values(pet_id=pet.id))
+
+
+def delete(session: Session, clip: Clip) -> Receipt:
+    """Delete a clip with its jobs, assessments and stored objects; say what went."""
+    receipt = deletions.receipt(session, deletions.CLIP, clip.id)
+    session.delete(clip)
+    session.flush()
+    return receipt
+
+
+def check_media(clip: Clip) -> None:
+    """Raise MediaExpired when the media was to be kept no longer than until now."""
+    if clip.media_expires_at is not None and clip.media_expires_at <= datetime.now(UTC):
+        raise MediaExpired
+
+
+def sniff(head: bytes) -> str:
+    """Tell the content type of a video file from its first bytes. Raises NotAVideo."""
+    if head[4:8] in QUICKTIME_BOXES and head[8:12] not in STILL_BRANDS:
+        return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "video/x-msvideo"
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
+    if head[:4] == b"\x00\x00\x01\xba":
+        return "video/mpeg"
+    if head[:1] == b"G" and head[TS_PACKET_BYTES : TS_PACKET_BYTES + 1] == b"G":
+        return "video/mp2t"
+    raise NotAVideo

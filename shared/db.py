@@ -1,0 +1,93 @@
+"""The way to a database session. Knows no table."""
+
+import functools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from shared.errors import DatabaseUnavailable, NotConfigured, NotFound
+from shared.settings import settings
+
+CONNECT_TIMEOUT_S = 3
+STATEMENT_TIMEOUT_MS = 15_000
+PING_AFTER_S = 0.2  # no Postgres restarts faster than that
+FOREIGN_KEY_VIOLATION = "23503"
+
+
+@functools.cache
+def engine() -> Engine:
+    """Make this process's engine; never before a fork."""
+    url = settings().database_url
+    if url is None:
+        raise NotConfigured("TAILTREND_DATABASE_URL is not set.")
+    made = create_engine(
+        url.get_secret_value(),
+        pool_size=10,
+        max_overflow=30,
+        pool_use_lifo=True,  # few connections stay in use, and need no ping
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+        },
+    )
+    event.listen(made, "checkin", _remember_use)
+    event.listen(made, "checkout", _ping_idle)
+    return made
+
+
+def _remember_use(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    entry.info["used_at"] = time.monotonic()
+
+
+def _ping_idle(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
+    """Try a connection that lay idle, so that a restarted Postgres costs nobody an error."""
+    if time.monotonic() - entry.info.get("used_at", time.monotonic()) < PING_AFTER_S:
+        return
+    try:
+        engine().dialect.do_ping(connection)
+    except engine().dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Open a session that commits at the end of the block; the only way to one.
+
+    Raises DatabaseUnavailable when Postgres cannot be reached, NotFound when somebody else deleted
+    meanwhile what the block writes to.
+    """
+    try:
+        with Session(engine(), expire_on_commit=False) as session, session.begin():
+            yield session
+    except PoolExhausted as error:
+        raise DatabaseUnavailable from error
+    except StaleDataError as error:
+        raise NotFound from error
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) == FOREIGN_KEY_VIOLATION:
+            raise NotFound from error
+        raise
+    except DBAPIError as error:
+        if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
+            raise DatabaseUnavailable from error
+        raise
+
+
+def ping() -> None:
+    """Ask the database for one row; raise DatabaseUnavailable when it does not answer."""
+    with transaction() as session:
+        session.execute(text("SELECT 1"))

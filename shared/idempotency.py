@@ -1,0 +1,59 @@
+"""Create requests that may be sent twice: one key, one effect, one answer."""
+
+import uuid
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.errors import IdempotencyMismatch
+from shared.models import IdempotencyKey
+
+KEPT_DAYS = 1
+
+
+def begin(
+    session: Session, account_id: uuid.UUID, key: str, request_sha256: bytes
+) -> dict[str, Any] | None:
+    """Take the key, or give the answer that was given for it.
+
+    A twin that runs at the same time waits here until the first has committed. Raises
+    IdempotencyMismatch when the key was used for another request.
+    """
+    row = insert(IdempotencyKey).values(
+        account_id=account_id, key=key, request_sha256=request_sha256
+    )
+    taken = session.execute(row.on_conflict_do_nothing().returning(IdempotencyKey.key))
+    if taken.first() is not None:
+        return None
+    return find(session, account_id, key, request_sha256)
+
+
+def find(
+    session: Session, account_id: uuid.UUID, key: str, request_sha256: bytes
+) -> dict[str, Any] | None:
+    """Give the answer that was given for the key, without taking it. Raises IdempotencyMismatch."""
+    query = select(IdempotencyKey.request_sha256, IdempotencyKey.answer)
+    before = session.execute(query.where(*_is(account_id, key))).one_or_none()
+    if before is None:
+        return None
+    if before.request_sha256 != request_sha256:
+        raise IdempotencyMismatch
+    answer: dict[str, Any] = before.answer
+    return answer
+
+
+def keep(session: Session, account_id: uuid.UUID, key: str, answer: dict[str, Any]) -> None:
+    """Keep the answer in the transaction that made the effect."""
+    session.execute(update(IdempotencyKey).where(*_is(account_id, key)).values(answer=answer))
+
+
+def purge(session: Session) -> None:
+    """Forget keys that no phone retries any more."""
+    age = func.now() - func.make_interval(0, 0, 0, KEPT_DAYS)
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < age))
+
+
+def _is(account_id: uuid.UUID, key: str) -> tuple[Any, Any]:
+    return IdempotencyKey.account_id == account_id, IdempotencyKey.key == key

@@ -1,0 +1,454 @@
+"""A job's life: the only writer of `jobs.status`. docs/jobs.md draws it.
+
+Every write by a worker carries its lease token; no row answered means that somebody else has the
+job, or nobody needs it any more, and the worker stops. The database's clock is the only clock.
+"""
+
+import json
+import random
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, TextClause, select, text
+from sqlalchemy.orm import Session, joinedload
+from uuid_utils.compat import uuid7
+
+from shared import assessments, events, outbox
+from shared.errors import (
+    AttemptsExhausted,
+    BadDeadline,
+    JobFinal,
+    JobNotFinal,
+    NotFound,
+    TailTrendError,
+    TooManyJobs,
+    TransientError,
+)
+from shared.models import Clip, Job, JobStatus, Step
+from shared.queue import Queue
+from shared.settings import settings
+
+BACKOFF_FIRST_S = 2.0
+BACKOFF_FACTOR = 4.0
+BACKOFF_LONGEST_S = 300.0
+ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease: nobody puts it after that
+
+ROOM_RETRY_S = 10
+
+IN_HAND = text("SELECT count(*) FROM jobs WHERE account_id = :account_id AND finished_at IS NULL")
+
+SAME = text("""
+SELECT jobs.id
+  FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
+ WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
+   AND bundle = (SELECT bundle FROM assessments ORDER BY id DESC LIMIT 1)
+ ORDER BY jobs.id DESC LIMIT 1
+""")
+
+CLAIM = text("""
+WITH claimed AS (
+    UPDATE jobs
+       SET status = 'running', attempts = attempts + 1, lease_token = gen_random_uuid(),
+           lease_until = now() + make_interval(secs => :lease_s),
+           started_at = coalesce(started_at, now())
+     WHERE id = :job_id AND status = 'queued' AND step = :step AND due_at <= now()
+       AND (expires_at IS NULL OR expires_at > now())
+    RETURNING *),
+answered AS (DELETE FROM outbox USING claimed WHERE outbox.job_id = claimed.id),
+logged AS (
+    INSERT INTO step_attempts (job_id, step, attempt, lease_token, worker)
+    SELECT id, step, attempts, lease_token, :worker FROM claimed)
+SELECT claimed.id AS job_id, lease_token AS token, step, attempts AS attempt, claimed.account_id,
+       clip_id, storage_key AS clip_key, species, artifact_key
+  FROM claimed JOIN clips ON clips.id = clip_id JOIN pets ON pets.id = clips.pet_id
+""")
+
+BEAT = text("""
+UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_s),
+                progress = greatest(progress, :progress)
+ WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
+RETURNING id
+""")
+
+CONTINUE = text("""
+WITH moved AS (
+    UPDATE jobs SET step = :step, progress = greatest(progress, :progress),
+                    lease_until = now() + make_interval(secs => :lease_s)
+     WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
+    RETURNING id, attempts, lease_token),
+done AS (
+    UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = 'done'
+      FROM moved WHERE step_attempts.lease_token = moved.lease_token AND finished_at IS NULL
+    RETURNING worker)
+INSERT INTO step_attempts (job_id, step, attempt, lease_token, worker)
+SELECT id, :step, attempts, lease_token, worker FROM moved, done
+RETURNING job_id
+""")
+
+MARK_ARTIFACTS = text("""
+WITH marked AS (
+    UPDATE jobs SET stores_artifacts = true
+     WHERE id = :job_id AND lease_token = :token RETURNING id),
+owed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT :artifact_key, now() + make_interval(secs => :abandoned_after_s) FROM marked)
+SELECT id FROM marked
+""")
+
+
+def _end_where(whose: str) -> TextClause:
+    """Write the statement that ends the jobs picked by `whose`, their events and all else."""
+    return text(f"""
+WITH ended AS (
+    UPDATE jobs
+       SET status = :status, finished_at = now(), lease_token = NULL, lease_until = NULL,
+           progress = CASE WHEN :status = 'succeeded' THEN 100 ELSE progress END,
+           error_code = :error_code, error_detail = :error_detail
+     WHERE {whose}
+    RETURNING id, account_id, clip_id, finished_at, error_code, error_detail, stores_artifacts,
+              artifact_key,
+              old.lease_token AS token),
+unrung AS (DELETE FROM outbox USING ended WHERE outbox.job_id = ended.id),
+logged AS (
+    UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = :outcome
+      FROM ended WHERE lease_token = ended.token AND step_attempts.finished_at IS NULL),
+doomed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT 'artifacts/' || id || '/', now() FROM ended WHERE stores_artifacts UNION ALL
+    SELECT artifact_key, now() FROM ended WHERE artifact_key IS NOT NULL
+    ON CONFLICT (prefix) DO NOTHING),
+happened AS (
+    SELECT ended.account_id, 'job.' || CAST(:status AS text) AS type, ended.id AS job_id,
+           CAST(NULL AS uuid) AS pet_id,
+           jsonb_build_object(
+               'job_id', ended.id, 'clip_id', clip_id, 'pet_id', clips.pet_id,
+               'status', CAST(:status AS text), 'finished_at', finished_at,
+               'error', CASE WHEN error_code IS NOT NULL
+                   THEN jsonb_build_object('code', error_code, 'detail', error_detail) END,
+               'assessment', CAST(:assessment AS jsonb)) AS data
+      FROM ended JOIN clips ON clips.id = clip_id),
+{events.EMIT}
+SELECT id AS job_id, NULL AS delivery_id FROM ended UNION ALL SELECT NULL, id FROM owed
+""")  # noqa: S608 - `whose` is one of the literals below
+
+
+def _free_where(whose: str) -> TextClause:
+    """Write the statement that queues the running jobs picked by `whose` again."""
+    return text(f"""
+WITH freed AS (
+    UPDATE jobs
+       SET status = 'queued', lease_token = NULL, lease_until = NULL,
+           step = resume_step, due_at = now() + make_interval(secs => :delay_s),
+           attempts = attempts - :uncounted, transient_failures = transient_failures + :transient
+     WHERE {whose}
+    RETURNING id, step, due_at, old.lease_token AS token),
+logged AS (
+    UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = :outcome
+      FROM freed WHERE lease_token = freed.token AND finished_at IS NULL),
+owed AS (
+    INSERT INTO outbox (job_id, queue, due_at) SELECT id, step, due_at FROM freed)
+SELECT id FROM freed
+""")  # noqa: S608 - `whose` is one of the literals below
+
+
+HELD = "id = :job_id AND lease_token = :token"
+# `finished_at IS NULL` says nothing new; it leads to the partial index of the unfinished jobs.
+LAPSED = "finished_at IS NULL AND status = 'running' AND lease_until < now()"
+EXHAUSTED = "attempts - transient_failures >= :max_attempts"
+
+END_HELD = _end_where(HELD)
+END_HELD_EXHAUSTED = _end_where(f"{HELD} AND {EXHAUSTED}")
+END_HELD_TRANSIENT = _end_where(f"{HELD} AND transient_failures >= :max_transient")
+END_CANCELED = _end_where("id = :job_id AND account_id = :account_id AND finished_at IS NULL")
+END_EXPIRED = _end_where("finished_at IS NULL AND expires_at <= now()")
+END_EXHAUSTED = _end_where(f"{LAPSED} AND {EXHAUSTED}")
+FREE_HELD = _free_where(HELD)
+FREE_LAPSED = _free_where(f"{LAPSED} AND NOT ({EXHAUSTED})")
+
+FREE = {"delay_s": 0.0, "uncounted": 0, "transient": 0}
+
+HAND_OVER = text("""
+WITH moved AS (
+    UPDATE jobs
+       SET status = 'queued', lease_token = NULL, lease_until = NULL, due_at = now(),
+           step = :step, resume_step = :step, artifact_key = :artifact_key,
+           attempts = 0, transient_failures = 0, progress = greatest(progress, :progress)
+     WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
+    RETURNING id, old.artifact_key AS read_before),
+taken AS (DELETE FROM deletions USING moved WHERE prefix = :artifact_key),
+doomed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT read_before, now() FROM moved WHERE read_before IS NOT NULL
+    ON CONFLICT (prefix) DO NOTHING),
+owed AS (
+    INSERT INTO outbox (job_id, queue, due_at)
+    SELECT id, :step, now() + make_interval(secs => :re_ring_s) FROM moved)
+UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = 'done'
+  FROM moved WHERE lease_token = :token AND finished_at IS NULL
+RETURNING job_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one job until the database's clock says otherwise."""
+
+    job_id: uuid.UUID
+    token: uuid.UUID
+    step: Step
+    attempt: int
+    account_id: uuid.UUID
+    clip_id: uuid.UUID
+    clip_key: str
+    species: str
+    artifact_key: str | None
+
+    def artifact_key_of(self, step: Step) -> str:
+        """Name the artifact that `step` will read; no two attempts share one."""
+        return f"artifacts/{self.job_id}/{step}-{self.attempt}-{self.token.hex[:8]}"
+
+
+class LeaseLost(TailTrendError):
+    """The job was canceled, has expired, or is worked on by somebody else."""
+
+    code = "lease_lost"
+
+
+# --- for the API -----------------------------------------------------------------------------
+
+
+def submit(
+    session: Session,
+    clip: Clip,
+    *,
+    expires_at: datetime | None = None,
+    retry_of: uuid.UUID | None = None,
+) -> Job:
+    """Queue an analysis of a clip. Raises TooManyJobs."""
+    check_room(session, clip.account_id)
+    job = Job(
+        account_id=clip.account_id,
+        clip=clip,
+        expires_at=expires_at,
+        retry_of=retry_of,
+        assessment=None,  # known, so nobody asks the database for it
+    )
+    session.add(job)
+    session.flush()
+    outbox.owe(session, job.id, Queue.EXTRACT)
+    return job
+
+
+def check_room(session: Session, account_id: uuid.UUID) -> None:
+    """Raise TooManyJobs when the account has as many unfinished jobs as it may have.
+
+    Requests that run at the same time do not see each other: they may exceed it by their number.
+    """
+    unfinished = session.scalar(IN_HAND, {"account_id": account_id})
+    if unfinished >= settings().max_unfinished_jobs:
+        raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
+
+
+def checked_deadline(expires_at: datetime | None) -> datetime | None:
+    """Give a deadline in UTC. Raises BadDeadline when it has passed."""
+    if expires_at is None:
+        return None
+    aware = expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC)
+    if aware <= datetime.now(UTC):
+        raise BadDeadline
+    return aware.astimezone(UTC)
+
+
+def find_same(
+    session: Session, account_id: uuid.UUID, pet_id: uuid.UUID, sha256: bytes
+) -> Job | None:
+    """Find the job that analysed these bytes of this pet with the bundle that decides now.
+
+    The bundle is known by its newest assessment: only the workers hold bundles.
+    """
+    values = {"account_id": account_id, "pet_id": pet_id, "sha256": sha256}
+    job_id = session.scalar(SAME, values)
+    return None if job_id is None else get(session, account_id, job_id)
+
+
+def chosen(
+    account_id: uuid.UUID,
+    *,
+    status: JobStatus | None = None,
+    pet_id: uuid.UUID | None = None,
+) -> Select[Job]:
+    """Select the jobs of an account, each with its clip and assessment."""
+    query = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
+    query = query.where(Job.account_id == account_id)
+    if status is not None:
+        query = query.where(Job.status == status)
+    if pet_id is not None:
+        query = query.where(Job.clip.has(Clip.pet_id == pet_id))
+    return query
+
+
+def get(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    """Read a job of an account. Raises NotFound."""
+    job = session.scalar(chosen(account_id).where(Job.id == job_id))
+    if job is None:
+        raise NotFound
+    return job
+
+
+def cancel(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    """End a job now; a worker that holds it finds its lease gone. Raises NotFound, JobFinal."""
+    values = {"job_id": job_id, "account_id": account_id}
+    canceled = _end(session, END_CANCELED, JobStatus.CANCELED, outcome="lost", values=values)
+    job = get(session, account_id, job_id)
+    if not canceled:
+        raise JobFinal
+    return job
+
+
+def retry(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    """Queue a new job for the clip of one that did not succeed. Raises NotFound, Conflict."""
+    job = get(session, account_id, job_id)
+    status = JobStatus(job.status)
+    if not status.is_final:
+        raise JobNotFinal
+    if status is JobStatus.SUCCEEDED:
+        raise JobFinal("The job has succeeded; there is nothing to retry.")
+    return submit(session, job.clip, retry_of=job.id)
+
+
+# --- for a worker that holds a lease ---------------------------------------------------------
+
+
+def claim(session: Session, job_id: uuid.UUID, step: Step, *, worker: str) -> Lease | None:
+    """Take a queued job, counting the attempt before any work; None when there is nothing to do."""
+    values = {"job_id": job_id, "step": step, "worker": worker, "lease_s": settings().lease_s}
+    row = session.execute(CLAIM, values).mappings().one_or_none()
+    return None if row is None else Lease(**{**row, "step": Step(row["step"])})
+
+
+def beat(session: Session, lease: Lease, *, progress: int) -> None:
+    """Keep the lease and publish measured progress (0-99). Raises LeaseLost."""
+    _fenced(session, BEAT, lease, {"lease_s": settings().lease_s, "progress": progress})
+
+
+def continue_to(session: Session, lease: Lease, step: Step, *, progress: int) -> Lease:
+    """Go on with the next step under the same lease, its input in memory. Raises LeaseLost."""
+    values = {"step": step, "lease_s": settings().lease_s, "progress": progress}
+    _fenced(session, CONTINUE, lease, values)
+    return replace(lease, step=step)
+
+
+def mark_artifacts(session: Session, lease: Lease, *, key: str) -> None:
+    """Owe, before it is put, the deletion of an artifact that nobody takes. Raises LeaseLost.
+
+    Its worker may die between the put and the hand-over, or put it when the job has ended.
+    """
+    values = {"artifact_key": key, "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
+    _fenced(session, MARK_ARTIFACTS, lease, values)
+
+
+def hand_over(session: Session, lease: Lease, step: Step, *, key: str, progress: int) -> None:
+    """Queue the next step, which reads the artifact stored under `key`. Raises LeaseLost."""
+    values = {"step": step, "artifact_key": key, "progress": progress}
+    _fenced(session, HAND_OVER, lease, values | {"re_ring_s": settings().re_ring_s})
+    outbox.ring_after_commit(session, lease.job_id, Queue(step))
+
+
+def succeed(session: Session, lease: Lease, result: dict[str, Any]) -> None:
+    """Store the assessment and end the job, together or not at all. Raises LeaseLost."""
+    assessment_id = uuid7()
+    values = _held(lease) | {"assessment": json.dumps(assessments.outline(assessment_id, result))}
+    if not _end(session, END_HELD, JobStatus.SUCCEEDED, outcome="done", values=values):
+        raise LeaseLost
+    assessments.record(session, assessment_id, lease.job_id, result)
+
+
+def fail(session: Session, lease: Lease, error: TailTrendError) -> None:
+    """End the job with an error's code; its media is kept. Raises LeaseLost."""
+    ended = _end(
+        session, END_HELD, JobStatus.FAILED, outcome="failed", values=_held(lease), error=error
+    )
+    if not ended:
+        raise LeaseLost
+
+
+def retry_later(session: Session, lease: Lease, error: Exception) -> None:
+    """Queue the job again after a backoff, or fail it when its attempts are used up.
+
+    A dependency's absence is counted apart from crashes and has its own limit. Raises LeaseLost.
+    """
+    transient = isinstance(error, TransientError)
+    spent = END_HELD_TRANSIENT if transient else END_HELD_EXHAUSTED
+    limits = {
+        "max_attempts": settings().max_attempts,
+        "max_transient": settings().max_transient_failures,
+    }
+    final = error if isinstance(error, TransientError) else AttemptsExhausted()
+    outcome = "transient" if transient else "crashed"
+    values = _held(lease) | limits
+    if _end(session, spent, JobStatus.FAILED, outcome=outcome, values=values, error=final):
+        return
+    delay_s = backoff_s(lease.attempt)
+    _free(session, lease, outcome=outcome, delay_s=delay_s, transient=int(transient))
+
+
+def hand_back(session: Session, lease: Lease) -> None:
+    """Queue the job again at once and uncounted: the worker is shutting down. Raises LeaseLost."""
+    _free(session, lease, outcome="handed_back", delay_s=0, uncounted=1)
+
+
+def backoff_s(attempt: int) -> float:
+    """Give the pause before the next attempt: exponential, half of it jitter."""
+    longest = min(BACKOFF_FIRST_S * BACKOFF_FACTOR ** (attempt - 1), BACKOFF_LONGEST_S)
+    return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
+
+
+# --- for the sweep ---------------------------------------------------------------------------
+
+
+def free_lapsed(session: Session) -> int:
+    """Queue jobs again whose workers fell silent; fail those that used up their attempts."""
+    limits = {"max_attempts": settings().max_attempts}
+    error = AttemptsExhausted()
+    _end(session, END_EXHAUSTED, JobStatus.FAILED, outcome="lost", values=limits, error=error)
+    free = FREE | {"outcome": "lost"} | limits
+    return len(session.execute(FREE_LAPSED, free).all())
+
+
+def expire_overdue(session: Session) -> int:
+    """End the jobs whose deadline has passed."""
+    return len(_end(session, END_EXPIRED, JobStatus.EXPIRED, outcome="lost", values={}))
+
+
+# --- inside ----------------------------------------------------------------------------------
+
+
+def _held(lease: Lease) -> dict[str, Any]:
+    return {"job_id": lease.job_id, "token": lease.token}
+
+
+def _fenced(session: Session, statement: TextClause, lease: Lease, values: dict[str, Any]) -> None:
+    if session.execute(statement, _held(lease) | values).first() is None:
+        raise LeaseLost
+
+
+def _end(
+    session: Session,
+    statement: TextClause,
+    status: JobStatus,
+    *,
+    outcome: str,
+    values: dict[str, Any],
+    error: TailTrendError | None = None,
+) -> list[uuid.UUID]:
+    said = {"error_code": error and error.code, "error_detail": error and error.detail}
+    how = {"status": status, "outcome": outcome, "assessment": None, **said}
+    rows = session.execute(statement, how | values).all()
+    events.ring_after_commit(session, [row.delivery_id for row in rows if row.delivery_id])
+    return [row.job_id for row in rows if row.job_id]
+
+
+def _free(session: Session, lease: Lease, **how: float | str) -> None:
+    _fenced(session, FREE_HELD, lease, FREE | how)

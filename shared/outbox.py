@@ -1,0 +1,82 @@
+"""Rings that are owed: written with the state change, gone when a worker claims the job."""
+
+import uuid
+
+from sqlalchemy import event, func, select, text
+from sqlalchemy.orm import Session
+
+from shared import queue
+from shared.models import OwedRing
+from shared.queue import Queue
+from shared.settings import settings
+
+MOST_RINGS_A_SWEEP = 500
+SPARE_RINGS = 50  # a ring that finds nothing to do costs a millisecond
+
+OWE = text("""
+INSERT INTO outbox (job_id, queue, due_at)
+VALUES (:job_id, :queue, now() + make_interval(secs => :delay_s))
+ON CONFLICT (job_id) DO UPDATE SET queue = excluded.queue, due_at = excluded.due_at
+""")
+
+# A freed job's ring is due when the job is; every ring that went out has a later time of its own.
+UNRUNG = text("""
+UPDATE outbox SET due_at = now() + make_interval(secs => :re_ring_s)
+ WHERE job_id IN (SELECT outbox.job_id FROM outbox JOIN jobs ON jobs.id = outbox.job_id
+                   WHERE queue = :queue AND outbox.due_at <= now()
+                     AND outbox.due_at = jobs.due_at
+                   ORDER BY outbox.due_at LIMIT :most FOR UPDATE OF outbox SKIP LOCKED)
+RETURNING job_id
+""")
+
+RE_RING = text("""
+UPDATE outbox SET due_at = now() + make_interval(secs => :re_ring_s)
+ WHERE job_id IN (SELECT job_id FROM outbox
+                   WHERE queue = :queue AND due_at <= now()
+                   ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED)
+RETURNING job_id
+""")
+
+
+def owe(session: Session, job_id: uuid.UUID, queue_: Queue) -> None:
+    """Owe a ring for a job that may start now, and ring after the commit."""
+    owe_later(session, job_id, queue_, delay_s=settings().re_ring_s)
+    ring_after_commit(session, job_id, queue_)
+
+
+def ring_after_commit(session: Session, job_id: uuid.UUID, queue_: Queue) -> None:
+    """Ring once what is owed in this transaction is committed."""
+    event.listen(session, "after_commit", lambda _: queue.ring_soon(queue_, job_id), once=True)
+
+
+def owe_later(session: Session, job_id: uuid.UUID, queue_: Queue, *, delay_s: float) -> None:
+    """Owe a ring that the sweep rings once it is due."""
+    session.execute(OWE, {"job_id": job_id, "queue": queue_, "delay_s": delay_s})
+
+
+def unrung(session: Session, queue_: Queue) -> list[uuid.UUID]:
+    """Take the rings that are due and never went out: of jobs freed by the sweep or retried.
+
+    The queue's length says nothing about them: behind a backlog they would wait for its end.
+    """
+    values = {"queue": queue_, "most": MOST_RINGS_A_SWEEP, "re_ring_s": settings().re_ring_s}
+    return list(session.scalars(UNRUNG, values))
+
+
+def re_ring(session: Session, queue_: Queue, *, waiting: int) -> list[uuid.UUID]:
+    """Take the oldest unanswered rings when the queue, holding `waiting` messages, has lost some.
+
+    The queue's own length says how many are missing, so a long backlog is not rung twice. It does
+    not say which: a few more are rung, else the lost one could be the last of the backlog to be.
+    """
+    owed = session.scalar(
+        select(func.count()).select_from(OwedRing).where(OwedRing.queue == queue_)
+    )
+    missing = min((owed or 0) - waiting, MOST_RINGS_A_SWEEP)
+    if missing <= 0:
+        return []
+    most = missing + SPARE_RINGS
+    rows = session.execute(
+        RE_RING, {"queue": queue_, "most": most, "re_ring_s": settings().re_ring_s}
+    )
+    return list(rows.scalars())

@@ -1,0 +1,75 @@
+"""How often, with its uncertainty: a posterior over the rate on a fixed grid of logits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+Array = NDArray[np.float64]
+
+LOGIT_GRID: Array = np.linspace(-4.6, 3.0, 39)  # 1 % .. 95 %, in steps of 0.2
+RATE_GRID: Array = np.asarray(expit(LOGIT_GRID))
+DESIGN_EFFECT = 1.4  # clips of one pet resemble each other beyond sessions and days
+INTERVAL = 0.9
+IMPORTANT_RISE = 0.10  # the smallest change worth a word: 10 points
+
+
+@dataclass(frozen=True, slots=True)
+class RatePrior:
+    """Beta prior of the rate over the population: `a / (a + b)` is its mean."""
+
+    a: float
+    b: float
+
+
+# Wide on purpose: a prior sure of 20 % doubles the false alarms of a pet whose usual is 50 %.
+NEGATIVE_PRIOR = RatePrior(1.3, 3.5)
+PLAY_PRIOR = RatePrior(1.5, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate between 0 and 1 with its 90 % interval, from `n_clips` clips in `n_sessions`."""
+
+    mean: float
+    low: float
+    high: float
+    n_clips: int
+    n_sessions: int
+
+
+def log_prior(prior: RatePrior) -> Array:
+    """Return the log prior mass of each grid point; the Jacobian of the logit is in it. (39,)"""
+    mass = prior.a * np.log(RATE_GRID) + prior.b * np.log1p(-RATE_GRID)
+    return np.asarray(mass - np.logaddexp.reduce(mass))
+
+
+def clip_log_likelihood(log_ratio: Array, weight: Array) -> Array:
+    """Return log(rate * r + 1 - rate) per clip and grid point, times the clip's weight. (n, 39)"""
+    return np.asarray(weight[:, None] * np.log1p(RATE_GRID * np.expm1(log_ratio)[:, None]))
+
+
+def posterior(log_likelihood: Array, prior: RatePrior) -> Array:
+    """Return the posterior mass on the grid from clips' log likelihoods (n, 39). (39,)"""
+    mass = log_prior(prior) + log_likelihood.sum(axis=0) / DESIGN_EFFECT
+    return np.asarray(np.exp(mass - np.logaddexp.reduce(mass)))
+
+
+def rate_of(mass: Array, n_clips: int, n_sessions: int) -> Rate:
+    """Summarise a posterior on the grid."""
+    tail = (1 - INTERVAL) / 2
+    low, high = quantile(mass, tail), quantile(mass, 1 - tail)
+    return Rate(float(mass @ RATE_GRID), low, high, n_clips, n_sessions)
+
+
+def quantile(mass: Array, share: float) -> float:
+    """Return a quantile of a posterior on the grid, interpolated between points in logits."""
+    middle = np.cumsum(mass) - mass / 2
+    return float(expit(np.interp(share, middle, LOGIT_GRID)))
+
+
+def p_rise(now: Array, usual: Array, points: float = IMPORTANT_RISE) -> float:
+    """Return P(rate now - usual rate > points) of two independent posteriors."""
+    apart = RATE_GRID[:, None] - RATE_GRID[None, :] > points
+    return float(now @ apart @ usual)

@@ -1,0 +1,174 @@
+"""Day and week summaries of one pet's clips, and the hours that two pets share. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import combinations
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from scipy.special import gammaln
+
+from shared.trend.context import part_shares, reason_shares
+from shared.trend.evidence import NEGATIVE_SIDE, Side, log_ratios, score_table
+from shared.trend.history import NO_KNOWLEDGE, Priors
+from shared.trend.observations import (
+    EPOCH_DAY,
+    NEGATIVE,
+    PLAY,
+    SESSION_S,
+    Observation,
+    Timeline,
+    day_name,
+    select,
+    timeline,
+)
+from shared.trend.rate import (
+    Array,
+    Rate,
+    RatePrior,
+    clip_log_likelihood,
+    posterior,
+    rate_of,
+)
+
+Bucket = Literal["day", "week"]
+MIN_JOINT_SESSIONS = 3
+HOUSEHOLD_P = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One day or ISO week of a pet, on the owner's calendar; `begins` is an ISO date."""
+
+    begins: str
+    n_clips: int  # abstained ones included
+    n_sessions: int
+    n_abstained: int
+    n_verdicts: int
+    negative: Rate | None  # None when no clip of the bucket can be used
+    play: Rate | None
+    reasons: dict[str, float]
+    parts_of_day: dict[str, float]
+    bundles: dict[str, int]
+
+
+def summarize(
+    observations: Sequence[Observation],
+    time_zone: str,
+    bucket: Bucket,
+    *,
+    priors: Priors = NO_KNOWLEDGE,
+) -> list[Summary]:
+    """Summarise the days or ISO weeks that have clips, in order of time."""
+    line = timeline(observations, ZoneInfo(time_zone))
+    begins = line.day if bucket == "day" else line.day - _weekday(line.day)
+    return [
+        _summary(select(line, begins == begin), int(begin), priors) for begin in np.unique(begins)
+    ]
+
+
+def _weekday(day: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Array:
+    monday_1970 = date(1969, 12, 29).toordinal() - EPOCH_DAY
+    return np.asarray((day - monday_1970) % 7)
+
+
+def _summary(line: Timeline, begin: int, priors: Priors) -> Summary:
+    usable = np.array(
+        [clip.probabilities is not None or clip.verdict is not None for clip in line.clips],
+        dtype=bool,
+    )
+    clips = select(line, usable)
+    return Summary(
+        begins=day_name(begin),
+        n_clips=len(line.clips),
+        n_sessions=len(np.unique(line.session)),
+        n_abstained=int((~usable).sum()),
+        n_verdicts=sum(clip.verdict is not None for clip in line.clips),
+        negative=_rate(clips, Side(NEGATIVE, priors.negative_share), priors.negative_rate),
+        play=_rate(clips, Side(PLAY, priors.play_share), priors.play_rate),
+        reasons=reason_shares(line.clips),
+        parts_of_day=part_shares(line.hour),
+        bundles=dict(sorted(Counter(clip.bundle_id for clip in line.clips).items())),
+    )
+
+
+def _rate(line: Timeline, side: Side, prior: RatePrior) -> Rate | None:
+    if not line.clips:
+        return None
+    ratio = log_ratios(line.clips, score_table(line.clips), side)
+    mass = posterior(clip_log_likelihood(ratio, line.weight), prior)
+    return rate_of(mass, len(line.clips), len(np.unique(line.session)))
+
+
+@dataclass(frozen=True, slots=True)
+class SharedHours:
+    """Two pets of one household filmed in the same two hours: do they tense up together?
+
+    `p_value`: one-sided Fisher test of the sessions in which both were filmed.
+    """
+
+    pets: tuple[str, str]
+    n_joint: int  # pairs of sessions within two hours
+    n_both_negative: int
+    n_only_first: int
+    n_only_second: int
+    p_value: float
+    points_to_household: bool
+    when: tuple[datetime, ...]  # UTC, when both showed tense signs
+
+
+def household(pets: Mapping[str, Sequence[Observation]]) -> list[SharedHours]:
+    """Compare every two pets: tense signs in the same hours point to the surroundings."""
+    sessions = {name: _session_signs(clips) for name, clips in pets.items()}
+    return [
+        _shared(pair, *(sessions[name] for name in pair)) for pair in combinations(sorted(pets), 2)
+    ]
+
+
+def _session_signs(clips: Sequence[Observation]) -> list[tuple[float, bool]]:
+    """Return each session's start in seconds since 1970 and whether it shows tense signs."""
+    line = timeline(clips, UTC)
+    ratio = log_ratios(line.clips, score_table(line.clips), NEGATIVE_SIDE)
+    usable = ~np.isnan(ratio)
+    signs = []
+    for number in np.unique(line.session[usable]):
+        chosen = usable & (line.session == number)
+        signs.append((float(line.time_s[chosen][0]), bool(ratio[chosen].mean() > 0)))
+    return signs
+
+
+def _shared(
+    pair: tuple[str, str], first: list[tuple[float, bool]], second: list[tuple[float, bool]]
+) -> SharedHours:
+    joint = [
+        (begin, here, there)
+        for begin, here in first
+        for other, there in [min(second, key=lambda s: abs(s[0] - begin), default=(np.inf, False))]
+        if abs(other - begin) <= SESSION_S
+    ]
+    both = [begin for begin, here, there in joint if here and there]
+    only_first = sum(here and not there for _, here, there in joint)
+    only_second = sum(there and not here for _, here, there in joint)
+    p = fisher_p(
+        len(both), only_first, only_second, len(joint) - len(both) - only_first - only_second
+    )
+    points = len(both) >= MIN_JOINT_SESSIONS and p < HOUSEHOLD_P
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    when = tuple(epoch + timedelta(seconds=begin) for begin in both)
+    return SharedHours(pair, len(joint), len(both), only_first, only_second, p, points, when)
+
+
+def fisher_p(both: int, only_first: int, only_second: int, neither: int) -> float:
+    """Return the one-sided p of at least `both` by chance, the margins given (Fisher 1935)."""
+    row, column = both + only_first, both + only_second
+    total = row + only_second + neither
+    k = np.arange(both, min(row, column) + 1)
+    log_p = _log_choose(row, k) + _log_choose(total - row, column - k) - _log_choose(total, column)
+    return float(min(1.0, np.exp(log_p).sum()))
+
+
+def _log_choose(n: int, k: np.ndarray[tuple[int, ...], np.dtype[np.int64]] | int) -> Array:
+    return np.asarray(gammaln(n + 1) - gammaln(np.add(k, 1)) - gammaln(n - np.asarray(k) + 1))

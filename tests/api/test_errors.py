@@ -1,0 +1,71 @@
+"""Every error is a problem document, whatever raised it."""
+
+import pytest
+
+from api.errors import kind_of, kinds, status_of
+from shared import errors
+from shared.errors import TailTrendError
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/v1/pets/not-a-uuid", 404, "not_found"),
+        ("GET", "/v1/pets/0199c2a1-7e0b-7c3a-9f00-5b1f6a2d9a10", 404, "not_found"),
+        ("PUT", "/v1/pets", 405, "method_not_allowed"),
+    ],
+)
+def test_what_is_not_there_is_a_problem(api, method, path, status, code):
+    answer = api.open(path, method=method)
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert answer.content_type == "application/problem+json"
+    assert answer.json["status"] == status
+    assert {"type", "title", "detail"} <= set(answer.json)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe\x00", b"name=Milo", b'{"name": NaN', b"[" * 50_000]
+)
+def test_a_body_that_is_no_json_is_malformed(api, body):
+    answer = api.post("/v1/pets", data=body, content_type="application/json")
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize("body", ["null", "[]", "5", '"text"', "{}"])
+def test_json_that_is_no_pet_is_invalid(api, body):
+    answer = api.post("/v1/pets", data=body)
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid_request")
+
+
+def test_an_invalid_request_names_its_fields(api):
+    answer = api.post("/v1/pets", json={"name": "", "species": "horse"})
+    assert set(answer.json["errors"]) == {"name", "species"}
+    assert "species" in answer.json["detail"]
+
+
+def test_a_bug_is_a_500_that_tells_nothing_of_itself(app, monkeypatch):
+    monkeypatch.setitem(app.view_functions, "service.live", lambda: 1 / 0)
+    answer = app.test_client().get("/live")
+    assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
+    assert b"ZeroDivision" not in answer.data
+
+
+def test_every_code_belongs_to_one_error():
+    codes = [kind.code for kind in kinds() if kind.__module__ == "shared.errors"]
+    assert len(codes) == len(set(codes))
+
+
+def test_every_error_says_something_to_the_caller():
+    assert all(kind().detail for kind in kinds())
+
+
+def test_a_stored_code_finds_its_error_and_a_strange_one_the_root():
+    assert kind_of("clip_too_long") is errors.ClipTooLong
+    assert kind_of("from_the_future") is TailTrendError
+
+
+def test_a_status_is_inherited_from_the_nearest_ancestor():
+    assert status_of(errors.ClipTooLong) == 422
+    assert status_of(errors.BadCursor) == 400
+    assert status_of(errors.StorageUnavailable) == 503

@@ -1,0 +1,68 @@
+"""`tailtrend analyze` prints one line per clip and ends with 0 when each got an answer."""
+
+import json
+import logging
+from dataclasses import replace
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from cli.main import app
+from shared.settings import settings
+from tests.clips import SAMPLES, render
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Return a function that runs the command without weights and with its own cache."""
+    monkeypatch.setenv("TAILTREND_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("TAILTREND_WEIGHTS_DIR", raising=False)
+    settings.cache_clear()
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield lambda *arguments: CliRunner().invoke(app, ["analyze", *map(str, arguments)])
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with one good clip, one that is no video and one file that is no clip."""
+    folder = tmp_path_factory.mktemp("clips")
+    render(replace(SAMPLES["no_sound"], duration_s=2.2), folder / "good.mp4")
+    (folder / "bad.mp4").write_bytes(b"nothing")
+    (folder / "notes.txt").write_text("not a clip")
+    return folder
+
+
+def test_json_is_one_line_per_clip_with_an_assessment_or_a_code(run, folder):
+    result = run(folder, "--json")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0
+    assert [set(row) for row in rows] == [{"clip", "error"}, {"clip", "assessment"}]
+    assert rows[0]["error"]["code"] == "clip_unreadable"
+    assert rows[1]["assessment"]["bundle"]["name"] == "ethogram"
+
+
+def test_the_table_names_every_clip(run, folder):
+    result = run(folder / "good.mp4", folder / "bad.mp4")
+    assert result.exit_code == 0
+    assert "good.mp4" in result.stdout
+    assert "clip_unreadable" in result.stdout
+
+
+def test_a_file_that_is_not_there_gets_a_code(run, tmp_path):
+    result = run(tmp_path / "nothing.mp4", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["error"]["code"] == "clip_unreadable"
+
+
+def test_a_species_without_an_ethogram_is_refused(run, folder):
+    assert run(folder / "good.mp4", "--species", "horse").exit_code == 2
+
+
+def test_an_empty_folder_is_a_mistake_in_the_command(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert run(tmp_path / "empty").exit_code == 2

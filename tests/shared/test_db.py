@@ -1,0 +1,94 @@
+"""The way to a session: what it commits, and what it makes of Postgres's errors."""
+
+import threading
+from contextlib import suppress
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, text
+
+from shared import clips, db, jobs, pets
+from shared.db import transaction
+from shared.errors import DatabaseUnavailable, NotFound
+from shared.models import Pet
+from tests.factories import make_account, make_clip, make_pet
+
+
+def test_a_block_that_ends_commits_and_one_that_raises_does_not():
+    account = make_account()
+    with suppress(ZeroDivisionError), transaction() as session:
+        pets.create(session, account.id, name="gone", species="dog")
+        raise ZeroDivisionError
+    with transaction() as session:
+        kept = pets.create(session, account.id, name="kept", species="dog")
+    with transaction() as session:
+        assert [pet.id for pet in session.scalars(pets.chosen(account.id))] == [kept.id]
+
+
+def test_a_database_that_is_away_is_an_error_of_ours(without):
+    with without("database"), pytest.raises(DatabaseUnavailable):
+        db.ping()
+
+
+def test_a_connection_that_postgres_ends_costs_only_its_own_transaction():
+    with pytest.raises(DatabaseUnavailable), transaction() as session:  # noqa: PT012
+        own = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        end_backend(own)
+        session.execute(text("SELECT 1"))
+    db.ping()
+
+
+def end_backend(pid):
+    with transaction() as session:
+        session.execute(text("SELECT pg_terminate_backend(:pid, 2000)"), {"pid": pid})
+
+
+def test_a_connection_that_died_while_idle_costs_nobody_an_error(monkeypatch):
+    monkeypatch.setattr(db, "PING_AFTER_S", 0)
+    died = backend()
+    with psycopg.connect(
+        db.engine().url.set(drivername="postgresql").render_as_string(False)
+    ) as by:
+        by.execute("SELECT pg_terminate_backend(%s, 2000)", [died])
+    assert backend() != died
+
+
+def backend():
+    with transaction() as session:
+        return session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+
+
+def test_a_pool_without_a_free_connection_is_a_database_that_is_away(monkeypatch):
+    tight = create_engine(db.engine().url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    monkeypatch.setattr(db, "engine", lambda: tight)
+    with transaction() as session:
+        session.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseUnavailable), transaction() as second:
+            second.execute(text("SELECT 1"))
+    tight.dispose()
+
+
+def test_what_is_deleted_while_it_is_changed_was_not_found():
+    pet = make_pet()
+    with pytest.raises(NotFound), transaction() as session:  # noqa: PT012
+        read = session.get_one(Pet, pet.id)
+        delete_elsewhere("pets", pet.id)
+        read.name = "Late"
+
+
+def test_a_job_for_a_clip_that_is_deleted_meanwhile_was_not_found():
+    clip = make_clip()
+    with pytest.raises(NotFound), transaction() as session:  # noqa: PT012
+        read = clips.get(session, clip.account_id, clip.id)
+        delete_elsewhere("clips", clip.id)
+        jobs.submit(session, read)
+
+
+def delete_elsewhere(table, row_id):
+    def delete():
+        with transaction() as session:
+            session.execute(text(f"DELETE FROM {table} WHERE id = :id"), {"id": row_id})
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    thread.join()

@@ -1,0 +1,123 @@
+"""Rings: owed with the state change, rung after the commit, repaired by the sweep."""
+
+import base64
+import json
+import time
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import text
+
+from shared import jobs, outbox, queue
+from shared.db import transaction
+from shared.models import Step
+from shared.queue import Queue
+from tests.factories import claim, make_clip, make_job, read_job
+
+pytestmark = pytest.mark.usefixtures("empty")
+
+
+def messages(name=Queue.EXTRACT):
+    """List the job ids that wait in a queue."""
+    return [_job_id(message) for message in queue._redis().lrange(name, 0, -1)]
+
+
+def _job_id(message):
+    return json.loads(base64.b64decode(json.loads(message)["body"]))[0][0]
+
+
+def eventually(said):
+    deadline = time.monotonic() + 5
+    while not said() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return said()
+
+
+def make_due(job):
+    with transaction() as session:
+        session.execute(
+            text("UPDATE outbox SET due_at = now() - interval '1 s' WHERE job_id = :id"),
+            {"id": job.id},
+        )
+
+
+def re_ring(waiting=0, name=Queue.EXTRACT):
+    with transaction() as session:
+        return outbox.re_ring(session, name, waiting=waiting)
+
+
+def test_a_committed_job_is_rung_with_its_id_alone():
+    job = make_job()
+    assert eventually(lambda: messages() == [str(job.id)])
+
+
+def test_nothing_is_rung_before_the_commit():
+    clip = make_clip()
+    with transaction() as session:
+        job = jobs.submit(session, session.merge(clip))
+        time.sleep(0.2)
+        assert messages() == []
+    assert eventually(lambda: messages() == [str(job.id)])
+
+
+def test_nothing_is_rung_after_a_rollback():
+    clip = make_clip()
+    with suppress(ZeroDivisionError), transaction() as session:
+        jobs.submit(session, session.merge(clip))
+        raise ZeroDivisionError
+    after = make_job(clip)
+    assert eventually(lambda: messages() == [str(after.id)])
+
+
+def test_a_hand_over_rings_the_next_queue():
+    job = make_job()
+    lease = claim(job)
+    with transaction() as session:
+        jobs.hand_over(session, lease, Step.ENCODE, key="k", progress=85)
+    assert eventually(lambda: messages(Queue.ENCODE) == [str(job.id)])
+
+
+def test_a_retry_is_not_rung_before_it_is_due():
+    job = make_job()
+    assert eventually(lambda: len(messages()) == 1)
+    lease = claim(job)
+    with transaction() as session:
+        jobs.retry_later(session, lease, RuntimeError())
+    assert re_ring() == []
+    make_due(job)
+    assert re_ring() == [job.id]
+
+
+def test_a_ring_that_nobody_answered_is_rung_again_once_per_interval():
+    job = make_job()
+    assert re_ring() == []
+    make_due(job)
+    assert re_ring() == [job.id]
+    assert re_ring() == []
+
+
+def test_nothing_is_rung_again_while_the_queue_has_lost_nothing(monkeypatch):
+    monkeypatch.setattr(outbox, "SPARE_RINGS", 1)
+    waiting = [make_job() for _ in range(4)]
+    for job in waiting:
+        make_due(job)
+    assert re_ring(waiting=4) == []
+    assert set(re_ring(waiting=3)) == {waiting[0].id, waiting[1].id}  # which one, nobody knows
+    assert len(re_ring(waiting=0)) == 2
+
+
+def test_an_answered_ring_is_not_rung_again():
+    job = make_job(state="running")
+    assert re_ring() == []
+    assert read_job(job.id).status == "running"
+
+
+def test_another_queues_rings_are_left_alone():
+    make_due(make_job())
+    assert re_ring(name=Queue.FUSE) == []
+
+
+def test_the_lengths_of_the_queues_are_counted():
+    make_job()
+    assert eventually(lambda: queue.lengths()[Queue.EXTRACT] == 1)
+    assert queue.lengths()[Queue.FUSE] == 0

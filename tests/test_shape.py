@@ -1,0 +1,66 @@
+"""Statements about the whole."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from api.errors import kinds, status_of
+from shared.models import JobStatus, Step
+from shared.queue import Queue
+
+ROOT = Path(__file__).parent.parent
+WITHOUT_KEY = {"/live", "/ready", "/metrics", "/docs", "/openapi.json"}
+PATH = {"uuid": "0199c2a1-7e0b-7c3a-9f00-5b1f6a2d9a10"}
+
+
+@pytest.fixture(scope="module")
+def app(servers):
+    from api.app import create_app
+
+    return create_app()
+
+
+def concrete(rule):
+    return re.sub(r"<(?:(\w+):)?\w+>", lambda found: PATH.get(found[1], "1"), rule)
+
+
+def test_every_route_but_the_named_ones_needs_a_key(app):
+    client, answered = app.test_client(), set()
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint == "static" or rule.rule.startswith("/static"):
+            continue
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            if client.open(concrete(rule.rule), method=method).status_code != 401:
+                answered.add(rule.rule)
+    assert answered == WITHOUT_KEY
+
+
+def test_every_route_is_in_the_document(app):
+    rules = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.rule) for one in app.url_map.iter_rules()}
+    hidden = {"/docs", "/openapi.json"} | {one for one in rules if one.startswith("/static")}
+    assert set(app.spec["paths"]) == rules - hidden
+
+
+def test_every_queue_has_a_task_of_its_name(servers):
+    import worker.deliverer
+    from worker.app import app as steps
+
+    tasks = set(steps.tasks) | set(worker.deliverer.app.tasks)
+    assert {queue.value for queue in Queue} <= tasks
+
+
+def test_every_step_has_a_queue_of_its_name():
+    assert {step.value for step in Step} <= {queue.value for queue in Queue}
+
+
+def test_every_error_code_is_documented_with_its_status():
+    page = (ROOT / "docs" / "api.md").read_text()
+    ours = [kind for kind in kinds() if kind.__module__ == "shared.errors"]
+    rows = {f"| `{kind.code}` | {status_of(kind):d} | {kind().detail} |" for kind in ours}
+    assert {row for row in rows if row not in page} == set()
+
+
+def test_every_job_state_is_documented():
+    page = (ROOT / "docs" / "jobs.md").read_text()
+    assert all(status.value in page for status in JobStatus)

@@ -1,0 +1,51 @@
+"""A small clip, and a way to submit one past the API."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from shared import accounts, clips, jobs, pets, storage
+from shared.clips import StoredFile, Told
+from shared.db import transaction
+from shared.models import Reason, Species
+from tests.clips import ClipSpec, render
+from worker import steps
+
+Submit = Callable[[Path], uuid.UUID]
+
+
+@pytest.fixture(scope="session")
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "dog.mp4"
+    render(ClipSpec(seed=7, duration_s=3.0, width=320, height=180), path)
+    return path
+
+
+@pytest.fixture
+def submit(servers: dict[str, str]) -> Submit:
+    """Store a file as a clip of a new account's dog and queue its job; give the job's id."""
+
+    def _submit(path: Path) -> uuid.UUID:
+        with transaction() as session:
+            account = accounts.create(session, "worker test")
+            pet = pets.create(session, account.id, name="Rex", species=Species.DOG)
+            clip_id = clips.reserve(session)
+        with path.open("rb") as file:
+            storage.put(clips.media_key(clip_id), file)
+        content = path.read_bytes()
+        stored = StoredFile(clip_id, hashlib.sha256(content).digest(), len(content), "video/mp4")
+        with transaction() as session:
+            pet = pets.get(session, account.id, pet.id)
+            clip = clips.accept(session, pet, stored, Told(None, Reason.ROUTINE, [], None))
+            return jobs.submit(session, clip).id
+
+    return _submit
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _sandbox_ends() -> Iterator[None]:
+    yield
+    steps.sandbox().stop()

@@ -1,0 +1,73 @@
+"""Generated clips, rendered once per run; the real clips and weights where they are beside us."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.clips import SAMPLES, ClipSpec, Truth, render
+from worker.pipeline.extract import Extract, ExtractModels, extract
+from worker.pipeline.run import Models, load_models
+
+CHECKOUT = Path(__file__).parents[3]
+Made = tuple[Path, Truth]
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str | ClipSpec], Made]:
+    """Return a function that renders a sample by name, or a spec, once per run."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    @functools.cache
+    def make(wanted: str | ClipSpec) -> Made:
+        spec = SAMPLES[wanted] if isinstance(wanted, str) else wanted
+        path = folder / f"{len(list(folder.iterdir()))}.{spec.encoding.container}"
+        return path, render(spec, path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def without_weights(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return load_models(None, tmp_path_factory.mktemp("cache"), threads=1)
+
+
+@pytest.fixture(scope="session")
+def measured(clip, without_weights) -> Callable[[str | ClipSpec], tuple[Extract, Truth]]:
+    """Return a function that renders and extracts, once per run, without any weights."""
+
+    @functools.cache
+    def measure(wanted: str | ClipSpec) -> tuple[Extract, Truth]:
+        path, truth = clip(wanted)
+        spec = SAMPLES[wanted] if isinstance(wanted, str) else wanted
+        species = spec.animal.species.value if spec.animal else "dog"
+        return extract(path, species=species, models=without_weights.extract), truth
+
+    return measure
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """Real data and weights: TAILTREND_TEST_DATA, or `../shared` beside the checkout."""
+    folder = Path(os.environ.get("TAILTREND_TEST_DATA", CHECKOUT.parent / "shared"))
+    if not (folder / "data" / "clips").is_dir() or not (folder / "weights").is_dir():
+        pytest.skip(f"no real clips and weights in {folder} (set TAILTREND_TEST_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_models(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return load_models(shared_folder / "weights", tmp_path_factory.mktemp("cache"), threads=2)
+
+
+@pytest.fixture
+def nothing_seen() -> ExtractModels:
+    return ExtractModels(detector=None, tagger=None)
+
+
+@pytest.fixture
+def noise() -> np.random.Generator:
+    return np.random.default_rng(7)

@@ -1,0 +1,179 @@
+"""Reading a clip: time stamps, rotation, and each broken file with its code."""
+
+import json
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+
+from shared.errors import ClipNoVideo, ClipRefused, ClipTooDemanding, ClipTooLong, ClipTooShort
+from tests.clips import SAMPLES, ClipSpec, Encoding, Sound, broken
+from worker.pipeline.extract.decode import Watcher, decode, fit
+from worker.pipeline.run import analyze
+
+CODES = {
+    "zero_bytes.mp4": {"clip_unreadable"},
+    "text_named.mp4": {"clip_unreadable"},
+    "picture_named.mp4": {"clip_unreadable"},
+    "random_bytes.mp4": {"clip_unreadable"},
+    "header_only.mp4": {"clip_unreadable"},
+    "truncated.mp4": {"clip_unreadable"},
+    "huge_frames.avi": {"clip_too_demanding", "clip_unreadable"},  # FFmpeg may refuse first
+    "endless_duration.mp4": {"clip_too_long"},
+    "one_frame.mp4": {"clip_too_short"},
+    "audio_only.mp4": {"clip_no_video"},
+    # FFmpeg itself stops at 1 000 streams
+    "many_streams.mp4": {"clip_too_demanding", "clip_unreadable"},
+}
+
+
+SHORT = replace(SAMPLES["no_sound"], duration_s=2.2)
+SHORT_WITH_SOUND = replace(SAMPLES["silent_track"], duration_s=2.2, sound=Sound())
+
+
+def read(path):
+    return decode(path, on_progress=lambda fraction: None)
+
+
+@pytest.mark.parametrize("name", sorted(CODES))
+def test_a_broken_file_ends_in_its_code(name, tmp_path):
+    broken.BROKEN[name](tmp_path / name)
+    with pytest.raises(ClipRefused) as refused:
+        read(tmp_path / name)
+    assert refused.value.code in CODES[name]
+
+
+@pytest.mark.parametrize("name", ["truncated.avi", "corrupt_packets.mp4"])
+def test_a_partly_corrupt_clip_yields_what_is_readable(name, tmp_path):
+    broken.BROKEN[name](tmp_path / name)
+    decoded = read(tmp_path / name)
+    assert decoded.media.duration_s >= 2
+    assert len(decoded.pictures) >= 4
+
+
+READABLE = {
+    "truncated.avi", "corrupt_packets.mp4", "huge_dimensions.mp4", "one_fps.mp4", "very_fast.mp4",
+}  # fmt: skip
+
+
+def test_every_file_of_the_corpus_is_either_refused_or_readable():
+    assert READABLE | set(CODES) == set(broken.BROKEN)
+
+
+@pytest.mark.parametrize("name", sorted(READABLE))
+def test_what_is_readable_of_a_bad_file_is_assessed(name, tmp_path, without_weights):
+    broken.BROKEN[name](tmp_path / name)
+    said = analyze(tmp_path / name, species="dog", models=without_weights).as_json()
+    assert json.dumps(said, allow_nan=False)
+    assert said["quality"]["frames"] >= 4
+
+
+def test_a_header_that_lies_about_the_size_is_not_believed(tmp_path):
+    broken.BROKEN["huge_dimensions.mp4"](tmp_path / "clip.mp4")
+    assert read(tmp_path / "clip.mp4").pictures.shape[1:3] == (120, 160)
+
+
+def test_a_missing_file_is_unreadable(tmp_path):
+    with pytest.raises(ClipRefused) as refused:
+        read(tmp_path / "nothing.mp4")
+    assert refused.value.code == "clip_unreadable"
+
+
+def test_a_playlist_that_points_at_another_file_is_not_followed(clip, tmp_path):
+    path, _ = clip(SHORT)
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{path}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(ClipRefused):
+        read(playlist)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("no_video", ClipNoVideo), ("too_short", ClipTooShort), ("too_long", ClipTooLong)],
+)
+def test_a_clip_outside_the_limits_is_refused_with_its_code(name, error, clip):
+    with pytest.raises(error):
+        read(clip(name)[0])
+
+
+def test_the_decoded_time_stamps_are_believed_over_the_header():
+    watcher = Watcher()
+    frame = av.VideoFrame.from_ndarray(np.zeros((18, 32, 3), np.uint8), format="rgb24")
+    frame.time_base = 1
+    for frame.pts in range(0, 60, 5):
+        watcher.watch(frame)
+    frame.pts = 65
+    with pytest.raises(ClipTooLong):
+        watcher.watch(frame)
+
+
+def test_a_frame_of_more_pixels_than_4096_by_4096_is_too_demanding():
+    frame = av.VideoFrame(5000, 4000, "gray")
+    frame.pts, frame.time_base = 0, 1
+    with pytest.raises(ClipTooDemanding):
+        Watcher().watch(frame)
+
+
+@pytest.mark.parametrize("name", ["no_sound", "irregular", "fast_120_fps", "slow_5_fps"])
+def test_pictures_come_every_half_second_by_time_stamps(name, clip):
+    path, truth = clip(replace(SAMPLES[name], duration_s=3.0))
+    decoded = read(path)
+    wanted = np.arange(0, truth.times_s[-1] + 1e-6, 0.5)
+    late = decoded.picture_times_s[: len(wanted)] - wanted
+    longest_gap = np.diff(truth.times_s).max()
+    assert len(decoded.pictures) == len(wanted)
+    assert np.all((late >= -1e-3) & (late <= longest_gap + 1e-3))
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("no_sound", 29, 31), ("fast_120_fps", 25, 31), ("slow_5_fps", 4, 6)]
+)
+def test_the_motion_stream_keeps_at_most_30_pictures_a_second(name, low, high, clip):
+    decoded = read(clip(replace(SAMPLES[name], duration_s=3.0))[0])
+    assert low <= len(decoded.grey) / decoded.media.duration_s <= high
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_rotation_is_honoured(rotation, clip):
+    upright = ClipSpec(seed=5, duration_s=2.2, width=160, height=120)
+    turned = ClipSpec(
+        seed=5, duration_s=2.2, width=160, height=120, encoding=Encoding(rotation_deg=rotation)
+    )
+    expected, found = read(clip(upright)[0]), read(clip(turned)[0])
+    assert found.pictures.shape == expected.pictures.shape
+    difference = np.abs(found.pictures[0].astype(int) - expected.pictures[0]).mean()
+    assert difference < 4  # grey levels; the codec sees the turned picture
+
+
+@pytest.mark.parametrize("name", ["hevc_mov", "mpeg4_avi", "mkv", "odd_size"])
+def test_codecs_containers_and_odd_sizes_are_read(name, clip):
+    spec = replace(SAMPLES[name], duration_s=2.2)
+    decoded = read(clip(spec)[0])
+    assert decoded.media.duration_s == pytest.approx(spec.duration_s, abs=0.05)
+    assert abs(decoded.media.width - spec.width) <= 1
+    assert decoded.media.decode_errors == 0
+
+
+def test_sound_starts_with_the_first_picture_and_ends_with_the_last(clip):
+    decoded = read(clip(SHORT_WITH_SOUND)[0])
+    assert decoded.sound is not None
+    assert len(decoded.sound.at_16k) == pytest.approx(16_000 * decoded.media.duration_s, rel=0.02)
+    assert decoded.sound.rate_hz == 48_000
+
+
+def test_a_clip_without_a_sound_track_has_no_sound(clip):
+    assert read(clip(SHORT)[0]).sound is None
+
+
+def test_progress_rises_to_the_end(clip):
+    seen: list[float] = []
+    decode(clip(SHORT)[0], on_progress=seen.append)
+    assert seen == sorted(seen)
+    assert 0.97 <= seen[-1] <= 1
+    assert len(seen) <= 100
+
+
+def test_a_size_keeps_its_aspect():
+    assert fit((1280, 720), 320) == (320, 180)
+    assert fit((720, 1280), 320) == (180, 320)

@@ -1,0 +1,170 @@
+"""The first step as a whole, its file, and the pet's boxes."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.clips import SAMPLES
+from worker.pipeline.extract import ArtifactInvalid, Detector, extract, load, save
+from worker.pipeline.extract.artifact import read, write
+from worker.pipeline.extract.locate import (
+    Found,
+    apart,
+    carry,
+    crop,
+    follow,
+    locate,
+    overlap,
+    suppress,
+)
+
+SHORT = replace(SAMPLES["no_sound"], duration_s=2.2)
+LOUD = replace(SAMPLES["talking_owner"], duration_s=2.2, width=160, height=96)
+DOG, PERSON = 16, 0
+
+
+def test_an_extract_survives_its_file(measured, tmp_path):
+    extracted, _ = measured(LOUD)
+    save(extracted, tmp_path / "extract.npz")
+    again = load(tmp_path / "extract.npz")
+    assert again.facts == extracted.facts
+    assert np.array_equal(again.pictures, extracted.pictures)
+    assert np.array_equal(again.windows.rows, extracted.windows.rows)
+    assert np.array_equal(again.audio_16k, extracted.audio_16k)
+
+
+def test_an_extract_without_sound_survives_its_file(measured, tmp_path):
+    extracted, _ = measured(SHORT)
+    save(extracted, tmp_path / "extract.npz")
+    assert load(tmp_path / "extract.npz").audio_16k is None
+
+
+def test_an_extract_of_the_longest_clip_stays_below_25_megabytes(measured, tmp_path):
+    extracted, _ = measured(LOUD)
+    save(extracted, tmp_path / "extract.npz")
+    per_s = (tmp_path / "extract.npz").stat().st_size / extracted.facts.media.duration_s
+    assert 60 * per_s < 25e6
+
+
+@pytest.mark.parametrize("spoil", ["cut", "text", "shape", "facts"])
+def test_a_spoiled_extract_is_refused(spoil, measured, tmp_path):
+    path = tmp_path / "extract.npz"
+    save(measured(SHORT)[0], path)
+    facts, arrays = read(path)
+    if spoil == "cut":
+        path.write_bytes(path.read_bytes()[:2000])
+    elif spoil == "text":
+        path.write_text("nothing")
+    elif spoil == "shape":
+        write(path, facts, {**arrays, "pictures": arrays["pictures"][:, :100]})
+    else:
+        write(path, facts.replace(b"brightness", b"darkness"), arrays)
+    with pytest.raises(ArtifactInvalid):
+        load(path)
+
+
+def test_without_a_detector_nothing_is_claimed_about_the_subject(measured):
+    pet = measured(SHORT)[0].facts.pet
+    assert pet.pet_frames_share is None
+    assert pet.pets_seen is None
+    assert set(pet.boxes) == {None}
+
+
+def test_progress_ends_at_one(clip, nothing_seen):
+    seen: list[float] = []
+    extract(clip(SHORT)[0], species="dog", models=nothing_seen, on_progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_quality_is_dark_in_the_dark_and_blurred_in_a_blur(measured):
+    dark, blurred, good = (
+        measured(replace(SAMPLES[name], duration_s=2.2))[0].facts.quality
+        for name in ("too_dark", "too_blurry", "no_sound")
+    )
+    assert dark.brightness < 0.1 < good.brightness
+    assert blurred.sharpness < 0.12 < good.sharpness
+
+
+def test_a_frozen_picture_is_static_and_a_still_dog_is_not(measured):
+    frozen, still = (
+        measured(replace(SAMPLES[name], duration_s=2.2))[0].facts.shots
+        for name in ("static", "no_sound")
+    )
+    assert frozen.is_static
+    assert not still.is_static
+
+
+def dog(x: float, score: float = 0.8, kind: int = DOG) -> Found:
+    return Found((x, 0.4, x + 0.2, 0.8), kind, score)
+
+
+def test_boxes_are_carried_over_missed_pictures():
+    times_s = np.array([0.0, 0.5, 1.0, 1.5, 2.0])
+    first, last = (0.0, 0.0, 0.2, 0.2), (0.4, 0.4, 0.6, 0.6)
+    boxes = carry(times_s, [0.0, 1.0, 2.0], [first, None, last])
+    assert boxes[0] == first
+    assert boxes[2] == pytest.approx((0.2, 0.2, 0.4, 0.4))
+    assert boxes[4] == last
+
+
+def test_the_track_stays_with_one_dog_when_another_appears():
+    looks = [[dog(0.1, 0.9)], [dog(0.12), dog(0.7, 0.85)], [dog(0.7, 0.85), dog(0.14)]]
+    assert [f.box[0] for f in follow(looks) if f] == [0.1, 0.12, 0.14]
+
+
+def test_overlapping_boxes_are_one_animal():
+    assert suppress([dog(0.1, 0.9), dog(0.12, 0.6), dog(0.6, 0.5)]) == [
+        dog(0.1, 0.9),
+        dog(0.6, 0.5),
+    ]
+    assert overlap(dog(0.1).box, dog(0.1).box) == pytest.approx(1.0)
+    assert overlap(dog(0.1).box, dog(0.5).box) == 0.0
+
+
+def test_a_head_inside_its_body_is_no_second_animal():
+    head, body, other = (0.2, 0.2, 0.3, 0.3), (0.15, 0.15, 0.6, 0.7), (0.65, 0.2, 0.9, 0.6)
+    assert apart([head, body, other]) == [body, other]
+
+
+@pytest.mark.parametrize(
+    "box", [None, (0.0, 0.0, 1.0, 1.0), (0.9, 0.9, 1.0, 1.0), (0.3, 0.2, 0.6, 0.9)]
+)
+def test_a_crop_has_its_size_wherever_the_box_is(box, noise):
+    picture = noise.integers(0, 255, (90, 160, 3)).astype(np.uint8)
+    assert crop(picture, box).shape == (224, 224, 3)
+
+
+def test_a_crop_of_a_mirrored_picture_is_the_mirrored_crop(noise):
+    picture = noise.integers(0, 255, (100, 200, 3)).astype(np.uint8)
+    left = crop(picture, (0.1, 0.2, 0.5, 0.8))
+    right = crop(np.ascontiguousarray(picture[:, ::-1]), (0.5, 0.2, 0.9, 0.8))
+    assert np.abs(left.astype(int) - right[:, ::-1]).mean() < 2
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["dog", "libby"])
+def test_a_davis_dog_is_located_in_most_pictures(name, shared_folder):
+    folder = shared_folder / "data" / "davis-dog"
+    detector = Detector(shared_folder / "weights" / "yolox_nano.onnx", threads=2)
+    paths = sorted((folder / "JPEGImages" / "480p" / name).glob("*.jpg"))[::6]
+    pictures = np.stack([cv2.imread(str(p))[:, :, ::-1] for p in paths])
+    pet = locate(pictures, np.arange(len(paths)) * 0.5, detector)
+    masks = [folder / "Annotations" / "480p" / name / f"{p.stem}.png" for p in paths]
+    overlaps = [overlap(b, box_of(m)) for b, m in zip(pet.boxes, masks, strict=True)]
+    assert np.median(overlaps) >= 0.5
+
+
+def box_of(mask_path):
+    """Return the box of a DAVIS mask in shares of the picture."""
+    mask = cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE) > 127
+    rows, columns = np.nonzero(mask)
+    height, width = mask.shape
+    return (
+        columns.min() / width,
+        rows.min() / height,
+        (columns.max() + 1) / width,
+        (rows.max() + 1) / height,
+    )

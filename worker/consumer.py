@@ -1,0 +1,44 @@
+"""The Celery app that all workers share: the settings that survive a broker's faults, no task."""
+
+import logging
+
+from celery import Celery, signals
+
+from shared import logs, queue
+from worker.heartbeat import stopping
+
+app = Celery("tailtrend", broker=queue.broker_url(), set_as_current=True)
+app.conf.update(
+    task_ignore_result=True,
+    # The row in Postgres is the truth, so a message is answered when it is heard: a lost one is
+    # rung again, and nothing unacknowledged can be restored twice or hold a worker's exit.
+    task_acks_late=False,
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    worker_pool="worker.pool:Pool",  # what `--pool prefork` means here
+    # With early acknowledgement nothing that runs can be fetched again after a lost connection.
+    worker_enable_prefetch_count_reduction=False,
+    worker_max_tasks_per_child=500,
+    worker_max_memory_per_child=900_000,  # KiB; a child past it is replaced between two jobs
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={  # and never a socket_timeout: docs/decisions/0002
+        "visibility_timeout": 3600,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    },
+)
+
+
+@signals.setup_logging.connect
+def _configure_logs(**_: object) -> None:
+    logs.configure()
+    # Two lines a ring that name no job; what happens to a job is logged by us.
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@signals.worker_shutting_down.connect
+def _ask_to_stop(**_: object) -> None:
+    stopping.set()

@@ -1,0 +1,15 @@
+"""The second step: MobileNetV3-small on crops, Whisper-tiny on sound. Decides nothing."""
+
+from worker.pipeline.encode.stage import EncodeModels, Encoding, encode, load, save
+from worker.pipeline.encode.vision import VisionEncoder
+from worker.pipeline.encode.whisper import AudioEncoder
+
+__all__ = [
+    "AudioEncoder",
+    "EncodeModels",
+    "Encoding",
+    "VisionEncoder",
+    "encode",
+    "load",
+    "save",
+]

@@ -1,0 +1,346 @@
+"""Reads one clip in one pass: pictures, the grey motion stream and sound, all by time stamps.
+
+Opens local files only. Knows nothing of pets, models or states.
+"""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.stream import Stream
+from numpy.typing import NDArray
+
+from shared.errors import ClipNoVideo, ClipTooDemanding, ClipTooLong, ClipTooShort, ClipUnreadable
+from worker.pipeline.extract.flow import flow_size
+from worker.pipeline.extract.listen import AudioTrack, Listener
+from worker.pipeline.extract.shrink import shrink
+
+MIN_DURATION_S = 2.0
+MAX_DURATION_S = 60.0
+ROUNDING_S = 0.5  # containers round the last frame and the sound's padding up
+MAX_PIXELS = 4096 * 4096
+MAX_STREAMS = 32
+MAX_FRAMES = int(MAX_DURATION_S * 240)
+MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the time
+
+PICTURE_INTERVAL_S = 0.5  # the seed's sampler: 0, 0.5, 1.0 ... s
+PICTURE_SIDE_PX = 640
+GREY_MAX_FPS = 30.0
+
+# A demuxer that follows other files (hls, concat, dash) must never be chosen by content.
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg"
+OPEN_OPTIONS = {"protocol_whitelist": "file,pipe", "format_whitelist": CONTAINERS}
+LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
+JPEG_RANGE = 2  # AVCOL_RANGE_JPEG: luma already spans 0..255
+LIMITED_TO_FULL = np.clip((np.arange(256) - 16) * (255 / 219), 0, 255).round().astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Facts about the file, as decoded rather than as its header claims; sizes as displayed."""
+
+    duration_s: float
+    width: int
+    height: int
+    rotation: int
+    fps: float
+    frames: int
+    decode_errors: int
+    video_codec: str
+    audio_codec: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One clip in memory. Times are seconds from the first picture.
+
+    pictures (n, h, w, 3) uint8 RGB, longer side <= 640, every 0.5 s; grey (m, h, w) uint8, the size
+    of the flow field (longer side 160), full range, at most 30 a second.
+    """
+
+    media: Media
+    pictures: NDArray[np.uint8]
+    picture_times_s: NDArray[np.float64]
+    grey: NDArray[np.uint8]
+    grey_times_s: NDArray[np.float64]
+    sound: AudioTrack | None
+
+
+def decode(path: Path, *, on_progress: Callable[[float], None]) -> Decoded:
+    """Decode a clip once; a partly damaged one yields what is readable.
+
+    Raises ClipUnreadable, ClipNoVideo, ClipTooShort, ClipTooLong, ClipTooDemanding.
+    """
+    with opened(path) as container:
+        video = choose_video(container)
+        audio = next(iter(container.streams.audio), None)
+        duration_s = claimed_duration(container, video)
+        watcher, listener = Watcher(), Listener()
+        steps = Steps(duration_s, on_progress)
+        errors = 0
+        for frame in frames_of(container, video, audio):
+            if frame is None:
+                errors += 1
+            elif isinstance(frame, av.VideoFrame):
+                watcher.watch(frame)
+                steps.report(watcher.duration_s)
+            else:
+                listener.hear(frame)
+            if errors > MAX_ERRORS:
+                break
+        return finish(watcher, listener, video, audio, errors)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[av.container.InputContainer]:
+    """Open a container as a local file, translating what PyAV raises."""
+    try:
+        container = av.open(f"file:{path.absolute()}", options=OPEN_OPTIONS)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        check_memory(error)
+        raise ClipUnreadable from error
+    with container:
+        yield container
+
+
+def choose_video(container: av.container.InputContainer) -> av.VideoStream:
+    """Return the first real video stream, set up for threads; refuse what is too demanding."""
+    if len(container.streams) > MAX_STREAMS:
+        raise ClipTooDemanding
+    cover = av.stream.Disposition.attached_pic
+    videos = [s for s in container.streams.video if not s.disposition & cover]
+    if not videos:
+        raise ClipNoVideo
+    video = videos[0]
+    if video.codec_context is None:
+        raise ClipUnreadable
+    check_size(video.codec_context.width, video.codec_context.height)
+    video.thread_type = "AUTO"
+    return video
+
+
+def check_memory(error: Exception) -> None:
+    """Refuse a clip for which memory ran out: nothing says that it is damaged."""
+    if getattr(error, "errno", None) == errno.ENOMEM:
+        raise ClipTooDemanding from error
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse pictures of more pixels than 4096 x 4096."""
+    if width * height > MAX_PIXELS:
+        raise ClipTooDemanding
+
+
+def claimed_duration(container: av.container.InputContainer, video: av.VideoStream) -> float:
+    """Return the header's duration in seconds, 0 when it has none; refuse one that is too long."""
+    claims = [(container.duration or 0) / av.time_base]
+    if video.duration and video.time_base:
+        claims.append(float(video.duration * video.time_base))
+    if max(claims) > MAX_DURATION_S + ROUNDING_S:
+        raise ClipTooLong
+    return max(claims)
+
+
+def frames_of(
+    container: av.container.InputContainer, video: av.VideoStream, audio: av.AudioStream | None
+) -> Iterator[av.VideoFrame | av.AudioFrame | None]:
+    """Yield every readable frame in file order, and None for each packet that is broken."""
+    packets = container.demux([s for s in (video, audio) if s is not None])
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError) as error:
+            check_memory(error)
+            yield None
+            return
+        try:
+            yield from decoded(packet)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            check_memory(error)
+            yield None
+
+
+def decoded(packet: "av.Packet[Stream]") -> Iterator[av.VideoFrame | av.AudioFrame]:
+    """Yield a packet's frames."""
+    for frame in packet.decode():
+        if isinstance(frame, av.VideoFrame | av.AudioFrame):
+            yield frame
+
+
+class Steps:
+    """Reports progress in whole hundredths, so that a long clip does not flood its listener."""
+
+    def __init__(self, duration_s: float, on_progress: Callable[[float], None]) -> None:
+        self.duration_s = duration_s
+        self.on_progress = on_progress
+        self.last = 0
+
+    def report(self, decoded_s: float) -> None:
+        """Report how much of the clip is decoded, where its length is known."""
+        hundredths = int(100 * min(1.0, decoded_s / self.duration_s)) if self.duration_s else 0
+        if hundredths > self.last:
+            self.last = hundredths
+            self.on_progress(hundredths / 100)
+
+
+class Watcher:
+    """Collects pictures and the motion stream from video frames as they come."""
+
+    def __init__(self) -> None:
+        self.pictures: list[NDArray[np.uint8]] = []
+        self.picture_times_s: list[float] = []
+        self.grey: list[NDArray[np.uint8]] = []
+        self.grey_times_s: list[float] = []
+        self.start_s: float | None = None
+        self.last_s = -1.0
+        self.interval_s = 0.0
+        self.frames = 0
+        self.rotation = 0
+        self.size = (0, 0)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first picture to the end of the last."""
+        return max(0.0, self.last_s + self.interval_s)
+
+    def watch(self, frame: av.VideoFrame) -> None:
+        """Take what is needed from one frame; nothing of full size is kept."""
+        time_s = self.clock(frame)
+        if time_s is None:
+            return
+        if self.duration_s > MAX_DURATION_S + ROUNDING_S:
+            raise ClipTooLong
+        if self.frames > MAX_FRAMES:
+            raise ClipTooDemanding
+        if not self.grey or time_s - self.grey_times_s[-1] >= 0.9 / GREY_MAX_FPS:
+            self.grey.append(self.motion_picture(frame))
+            self.grey_times_s.append(time_s)
+        if time_s >= self.next_picture_s - 1e-3:
+            self.pictures.append(self.colour_picture(frame))
+            self.picture_times_s.append(time_s)
+
+    @property
+    def next_picture_s(self) -> float:
+        """When the sampler wants its next picture: the next multiple of 0.5 s."""
+        if not self.picture_times_s:
+            return 0.0
+        return (
+            int((self.picture_times_s[-1] + 1e-3) / PICTURE_INTERVAL_S) + 1
+        ) * PICTURE_INTERVAL_S
+
+    def clock(self, frame: av.VideoFrame) -> float | None:
+        """Return seconds from the first picture; None for a frame whose time does not advance."""
+        if self.start_s is None:
+            check_size(frame.width, frame.height)
+            self.start_s = float(frame.time or 0.0)
+            self.rotation = int(frame.rotation)
+            self.size = displayed_size(frame)
+        stamp = self.last_s + self.interval_s if frame.time is None else frame.time - self.start_s
+        if stamp <= self.last_s:
+            return None
+        if self.frames:
+            self.interval_s = stamp - self.last_s
+        self.last_s = stamp
+        self.frames += 1
+        return stamp
+
+    def motion_picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """Return the frame's luma at the size of the flow field, full range, upright."""
+        size = flow_size(*self.size)
+        stored = size[::-1] if self.rotation % 180 else size
+        return upright(luma_at(frame, stored), self.rotation)
+
+    def colour_picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """Return the frame as RGB at up to 640 px, upright."""
+        size = fit(self.size, min(PICTURE_SIDE_PX, max(self.size)))
+        width, height = size[::-1] if self.rotation % 180 else size
+        check_size(frame.width, frame.height)
+        small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
+        return upright(np.asarray(small.to_ndarray(), np.uint8), self.rotation)
+
+
+def displayed_size(frame: av.VideoFrame) -> tuple[int, int]:
+    """Return (width, height) after the pixel aspect ratio and the rotation."""
+    aspect = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
+    width = round(frame.width * float(aspect)) if aspect and 0.1 < aspect < 10 else frame.width
+    return (frame.height, width) if frame.rotation % 180 else (width, frame.height)
+
+
+def fit(size: tuple[int, int], side_px: int) -> tuple[int, int]:
+    """Return the even (width, height) with the same aspect whose longer side is `side_px`."""
+    scale = side_px / max(size)
+    width, height = (max(2, round(s * scale / 2) * 2) for s in size)
+    return width, height
+
+
+def luma_at(frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return full-range luma at a size, without copying the frame where its format allows it."""
+    if frame.format.name not in LUMA_FIRST:
+        small = frame.reformat(width=size[0], height=size[1], format="gray")
+        return np.asarray(small.to_ndarray(), np.uint8)
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    luma = shrink(thinned(rows[: frame.height, : frame.width], size[1]), size)
+    if frame.format.name.startswith("yuvj") or frame.color_range == JPEG_RANGE:
+        return luma
+    return np.asarray(cv2.LUT(luma, LIMITED_TO_FULL), np.uint8)
+
+
+def thinned(luma: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+    """Leave out every other row where eight or more would be averaged into one: reads half."""
+    return luma[::2] if luma.shape[0] >= 8 * height else luma
+
+
+def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
+    """Turn an image counter-clockwise by the display matrix's angle, a multiple of 90 degrees."""
+    return np.ascontiguousarray(np.rot90(image, round(rotation / 90) % 4))
+
+
+def stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Stack images and empty their list on the way, so that they are not held twice."""
+    whole = np.empty((len(images), *images[0].shape), np.uint8)
+    for i in range(len(images) - 1, -1, -1):
+        whole[i] = images.pop()
+    return whole
+
+
+def finish(
+    watcher: Watcher,
+    listener: Listener,
+    video: av.VideoStream,
+    audio: av.AudioStream | None,
+    errors: int,
+) -> Decoded:
+    """Check what was decoded and put it together."""
+    if not watcher.frames:
+        raise ClipUnreadable
+    if watcher.duration_s < MIN_DURATION_S - 0.02:
+        raise ClipTooShort(
+            f"Only {watcher.duration_s:.1f} s of the clip can be read; film at least 2 seconds."
+        )
+    sound = listener.finish(start_s=watcher.start_s or 0.0, duration_s=watcher.duration_s)
+    return Decoded(
+        media=Media(
+            duration_s=round(watcher.duration_s, 4),
+            width=watcher.size[0],
+            height=watcher.size[1],
+            rotation=watcher.rotation,
+            fps=round(watcher.frames / watcher.duration_s, 3),
+            frames=watcher.frames,
+            decode_errors=errors,
+            video_codec=video.codec_context.name,
+            audio_codec=audio.codec_context.name if audio is not None and sound else None,
+        ),
+        pictures=stacked(watcher.pictures),
+        picture_times_s=np.array(watcher.picture_times_s),
+        grey=stacked(watcher.grey),
+        grey_times_s=np.array(watcher.grey_times_s),
+        sound=sound,
+    )

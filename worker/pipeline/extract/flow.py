@@ -1,0 +1,126 @@
+"""Follows the picture's blocks from frame to frame and takes the camera's movement out.
+
+Dense flow at 160 px, averaged into blocks of 5 px; the camera's share is a similarity transform
+fitted to the background. Knows nothing of pets: what is background is told as weights.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.pipeline.extract.shrink import shrink
+
+FLOW_SIDE_PX = 160
+BLOCK_PX = 5
+FITTING_ROUNDS = 4
+INLIER_PX = 0.25  # per step; flow noise on texture
+MIN_TEXTURE = 4.0  # grey levels of gradient; below it flow is guessed
+TEXTURE_EVERY = 5  # steps; texture changes slowly
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Block flow (t, rows, columns, 2) in px a step, and texture (t, rows, columns), 1 or 0."""
+
+    blocks: NDArray[np.float32]
+    texture: NDArray[np.float32]
+    width_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Steadied:
+    """Flow without the camera's share, the camera's shift (t,) in px a step, and the share of
+    background that obeys the fit."""
+
+    residual: NDArray[np.float32]
+    camera_px: NDArray[np.float32]
+    fit: float
+
+
+def flow_size(width: int, height: int) -> tuple[int, int]:
+    """Return the (width, height) of the flow field: longer side 160, whole blocks."""
+    scale = FLOW_SIDE_PX / max(width, height)
+    across, down = (max(2, round(side * scale / BLOCK_PX)) for side in (width, height))
+    return across * BLOCK_PX, down * BLOCK_PX
+
+
+def follow_blocks(grey: NDArray[np.uint8]) -> Flow:
+    """Follow grey (m, h, w) uint8 from frame to frame.
+
+    DIS optical flow, ultrafast (Kroeger et al. 2016, arXiv 1603.03590).
+    """
+    size = flow_size(grey.shape[2], grey.shape[1])
+    blocks = (size[0] // BLOCK_PX, size[1] // BLOCK_PX)
+    small = np.stack([shrink(g, size) for g in grey])
+    flows = np.empty((len(small) - 1, blocks[1], blocks[0], 2), np.float32)
+    for i, flow in enumerate(dense(small)):
+        flows[i] = cv2.resize(flow, blocks, interpolation=cv2.INTER_AREA)
+    textures = [gradient(g, blocks) > MIN_TEXTURE for g in small[:-1:TEXTURE_EVERY]]
+    texture = np.repeat(np.array(textures, np.float32), TEXTURE_EVERY, axis=0)
+    return Flow(flows, texture[: len(flows)], size[0])
+
+
+def dense(small: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    """Yield the flow (h, w, 2) of each step; the array is overwritten by the next one."""
+    solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow = np.zeros((*small.shape[1:], 2), np.float32)
+    for i in range(len(small) - 1):
+        yield np.asarray(solver.calc(small[i], small[i + 1], flow), np.float32)
+
+
+def gradient(image: NDArray[np.uint8], blocks: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the mean absolute gradient per block, in grey levels a pixel."""
+    across = cv2.absdiff(image[:, 1:], image[:, :-1])
+    down = cv2.absdiff(image[1:], image[:-1])
+    both = cv2.add(across[:-1], down[:, :-1])
+    return np.asarray(cv2.resize(both, blocks, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def steady(flow: NDArray[np.float32], background: NDArray[np.float32]) -> Steadied:
+    """Take the camera's movement out of block flow, fitted where `background` weighs (t, r, c).
+
+    One similarity transform a step by iteratively re-weighted least squares, Cauchy weights.
+    """
+    steps, rows, columns, _ = flow.shape
+    places = places_of(rows, columns)  # (2, blocks)
+    seen = np.ascontiguousarray(flow.reshape(steps, -1, 2).transpose(2, 0, 1))  # (2, t, blocks)
+    prior = background.reshape(steps, -1) + np.float32(1e-6)
+    weight = prior
+    for _ in range(FITTING_ROUNDS):
+        left, shift = without_similarity(seen, weight, places)
+        squared = (left[0] ** 2 + left[1] ** 2) / np.float32(INLIER_PX**2)
+        weight = prior / (1 + squared)
+    obeys = float((prior * (squared < 4)).sum() / prior.sum())
+    residual = np.ascontiguousarray(left.transpose(1, 2, 0)).reshape(flow.shape)
+    return Steadied(residual, np.hypot(shift[0], shift[1]), obeys)
+
+
+def without_similarity(
+    seen: NDArray[np.float32], weight: NDArray[np.float32], places: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fit shift, zoom and turn to flow (2, t, blocks); return what is left, and the shift (2, t).
+
+    The weighted least squares of a similarity has a closed form around the weighted middle.
+    """
+    total = weight.sum(axis=1)
+    basis = np.stack([*places, (places**2).sum(axis=0)], axis=1)  # (blocks, 3): x, y, x2 + y2
+    x, y, squares = (weight @ basis / total[:, None]).T
+    moved = seen * weight
+    mean = moved.sum(axis=2) / total  # (2, t)
+    u, v = (m @ places.T / total[:, None] for m in moved)  # each (t, 2): times x, times y
+    spread = squares - x**2 - y**2 + np.float32(1e-3)
+    zoom = (u[:, 0] - mean[0] * x + v[:, 1] - mean[1] * y) / spread
+    turn = (v[:, 0] - mean[1] * x - u[:, 1] + mean[0] * y) / spread
+    shift = np.stack([mean[0] - zoom * x + turn * y, mean[1] - turn * x - zoom * y])
+    across = np.stack([zoom, -turn], axis=1) @ places + shift[0][:, None]
+    down = np.stack([turn, zoom], axis=1) @ places + shift[1][:, None]
+    return np.stack([seen[0] - across, seen[1] - down]), shift
+
+
+def places_of(rows: int, columns: int) -> NDArray[np.float32]:
+    """Return the blocks' places (2, blocks) from the middle of the picture: x, y in blocks."""
+    y, x = np.mgrid[:rows, :columns].reshape(2, -1).astype(np.float32)
+    return np.stack([x - x.mean(), y - y.mean()])

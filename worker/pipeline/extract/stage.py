@@ -1,0 +1,204 @@
+"""The first step: one clip in, everything that is measured from it out.
+
+The grey stream is consumed here; what is kept is small enough to hand on as one file.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from worker.pipeline.extract import artifact
+from worker.pipeline.extract.decode import Decoded, Media, decode
+from worker.pipeline.extract.flow import Flow, follow_blocks
+from worker.pipeline.extract.locate import CROP_PX, Detector, Pet, crops, locate
+from worker.pipeline.extract.motion import measure_motion
+from worker.pipeline.extract.movement import Movement, sum_up
+from worker.pipeline.extract.quality import Quality, measure_quality
+from worker.pipeline.extract.shots import Shots, find_shots
+from worker.pipeline.extract.sound import Sound, measure_sound
+from worker.pipeline.extract.tag import Call, SoundTagger, Tags, name_calls
+from worker.pipeline.extract.windows import COLUMNS, Windows, measure_windows
+
+DECODING_SHARE = 0.7  # of the step's progress; what remains is measuring
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractModels:
+    """The networks that the first step can use; None where the weights are missing."""
+
+    detector: Detector | None
+    tagger: SoundTagger | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything measured that is not an array."""
+
+    species: str
+    media: Media
+    quality: Quality
+    shots: Shots
+    pet: Pet
+    movement: Movement
+    sound: Sound | None
+    tags: Tags | None
+    calls: tuple[Call, ...]
+    timings_s: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """The first step's result, for the analysed span only.
+
+    pictures (n, 224, 224, 3) uint8 RGB crops with their times; audio_16k (m,) int16 or None.
+    """
+
+    facts: Facts
+    windows: Windows
+    pictures: NDArray[np.uint8]
+    picture_times_s: NDArray[np.float64]
+    audio_16k: NDArray[np.int16] | None
+
+
+FACTS = TypeAdapter(Facts)
+
+
+def extract(
+    path: Path,
+    *,
+    species: str,
+    models: ExtractModels,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+) -> Extract:
+    """Decode a clip once and measure it.
+
+    `on_progress` gets measured fractions 0..1. Raises ClipUnreadable, ClipNoVideo, ClipTooShort,
+    ClipTooLong, ClipTooDemanding.
+    """
+    started = perf_counter()
+    decoded = decode(path, on_progress=lambda f: on_progress(DECODING_SHARE * f))
+    decoding_s = perf_counter() - started
+    result = measure(decoded, species, models, decoding_s)
+    on_progress(1.0)
+    return result
+
+
+def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: float) -> Extract:
+    """Measure a decoded clip inside its longest shot; sound and flow beside the detector."""
+    laps = Laps()
+    shots = find_shots(decoded.grey, decoded.grey_times_s, decoded.media.duration_s)
+    shown = within(decoded.picture_times_s, shots.span_s)
+    moving = within(decoded.grey_times_s, shots.span_s)
+    pictures, times_s = decoded.pictures[shown], decoded.picture_times_s[shown]
+    grey, grey_times_s = decoded.grey[moving], decoded.grey_times_s[moving]
+    with ThreadPoolExecutor(1) as beside:
+        coming = beside.submit(hear_and_follow, decoded, grey, models.tagger)
+        quality = measure_quality(pictures)
+        pet = locate(pictures, times_s, models.detector)
+        cut = crops(pictures, pet.boxes)
+        laps.mark("locate")
+        sound, tags, flow = coming.result()
+    laps.mark("flow_and_sound")  # what the detector did not hide
+    size = (grey.shape[2], grey.shape[1])
+    motion = measure_motion(flow, size, grey_times_s, pet.boxes, times_s)
+    movement = sum_up(motion)
+    calls = name_calls(sound.events, tags, species) if sound and tags else ()
+    windows = measure_windows(shots.span_s, motion, sound, calls)
+    laps.mark("motion")
+    facts = Facts(
+        species=species,
+        media=decoded.media,
+        quality=quality,
+        shots=shots,
+        pet=pet,
+        movement=movement,
+        sound=sound,
+        tags=tags,
+        calls=calls,
+        timings_s={"decode": round(decoding_s, 4), **laps.seconds},
+    )
+    return Extract(facts, windows, cut, times_s, as_int16(decoded, shots.span_s))
+
+
+def hear_and_follow(
+    decoded: Decoded, grey: NDArray[np.uint8], tagger: SoundTagger | None
+) -> tuple[Sound | None, Tags | None, Flow]:
+    """Measure and name the sound, and follow the picture; needs no boxes."""
+    sound = measure_sound(decoded.sound.native, decoded.sound.rate_hz) if decoded.sound else None
+    return sound, tag(decoded, sound, tagger), follow_blocks(grey)
+
+
+def within(times_s: NDArray[np.float64], span_s: tuple[float, float]) -> slice:
+    """Return which of rising times lie in [start, end); a slice, so that nothing is copied."""
+    first, last = np.searchsorted(times_s, np.array(span_s) - 1e-6)
+    return slice(int(first), int(last))
+
+
+def tag(decoded: Decoded, sound: Sound | None, tagger: SoundTagger | None) -> Tags | None:
+    """Name the sound track's sounds where there is a track and a tagger."""
+    if decoded.sound is None or sound is None or not sound.usable or tagger is None:
+        return None
+    return tagger.tag(decoded.sound.at_16k)
+
+
+def as_int16(decoded: Decoded, span_s: tuple[float, float]) -> NDArray[np.int16] | None:
+    """Return the analysed span's 16 kHz sound as int16."""
+    if decoded.sound is None:
+        return None
+    samples = decoded.sound.at_16k[round(span_s[0] * 16_000) : round(span_s[1] * 16_000)]
+    return np.round(samples * 32_767).astype(np.int16)
+
+
+class Laps:
+    """Measures how long each part takes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.last = perf_counter()
+
+    def mark(self, name: str) -> None:
+        """Record the time since the last mark under a name."""
+        now = perf_counter()
+        self.seconds[name] = round(now - self.last, 4)
+        self.last = now
+
+
+def save(extracted: Extract, path: Path) -> None:
+    """Write an extract to one file."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        "window_middles_s": extracted.windows.middles_s,
+        "window_rows": extracted.windows.rows,
+        "pictures": extracted.pictures,
+        "picture_times_s": extracted.picture_times_s,
+    }
+    if extracted.audio_16k is not None:
+        arrays["audio_16k"] = extracted.audio_16k
+    artifact.write(path, FACTS.dump_json(extracted.facts), arrays)
+
+
+def load(path: Path) -> Extract:
+    """Read an extract and check it. Raises ArtifactInvalid."""
+    text, arrays = artifact.read(path)
+    try:
+        facts = FACTS.validate_json(text)
+    except ValidationError as error:
+        raise artifact.ArtifactInvalid(f"{path.name}: {error.error_count()} facts") from error
+    middles_s = artifact.expect(arrays, "window_middles_s", (-1,), "float64")
+    times_s = artifact.expect(arrays, "picture_times_s", (-1,), "float64")
+    n, w = len(times_s), len(middles_s)
+    rows = artifact.expect(arrays, "window_rows", (w, len(COLUMNS)), "float32")
+    pictures = artifact.expect(arrays, "pictures", (n, CROP_PX, CROP_PX, 3), "uint8")
+    audio = artifact.expect(arrays, "audio_16k", (-1,), "int16") if "audio_16k" in arrays else None
+    return Extract(
+        facts=facts,
+        windows=Windows(np.asarray(middles_s, np.float64), np.asarray(rows, np.float32)),
+        pictures=np.asarray(pictures, np.uint8),
+        picture_times_s=np.asarray(times_s, np.float64),
+        audio_16k=None if audio is None else np.asarray(audio, np.int16),
+    )

@@ -1,0 +1,38 @@
+"""Writes an assessment as JSON types, in the API's words and order (DESIGN 5)."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from worker.pipeline.fuse.stage import Assessment
+
+
+def as_json(assessment: "Assessment") -> dict[str, Any]:
+    """Return the public form of an assessment."""
+    bundle = assessment.bundle
+    return {
+        "emotion": assessment.emotion,
+        "confidence": assessment.confidence,
+        "calibrated": assessment.calibrated,
+        "evidence": assessment.evidence,
+        "abstention": asdict(assessment.abstention) if assessment.abstention else None,
+        "probabilities": assessment.probabilities,
+        "signals": list(assessment.signals),
+        "signal_details": [spanned(asdict(d)) for d in assessment.signal_details],
+        "against": [spanned(asdict(d)) for d in assessment.against],
+        "not_measurable": [{"name": n, "why": w} for n, w in assessment.not_measurable],
+        "timeline": [{"t_s": t, "probabilities": p} for t, p in assessment.timeline],
+        "moments": [
+            {"span_s": list(m.span_s), "why": m.why, "image_url": None} for m in assessment.moments
+        ],
+        "modalities": {name: asdict(m) for name, m in assessment.modalities.items()},
+        "recommendation": asdict(assessment.recommendation),
+        "quality": asdict(assessment.quality),
+        "bundle": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
+        "timings_s": dict(assessment.timings_s),
+    }
+
+
+def spanned(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its span as a list, as JSON has it."""
+    return {**row, "span_s": list(row["span_s"])}

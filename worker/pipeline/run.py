@@ -1,0 +1,84 @@
+"""Loads the networks once per process and runs the three steps in order."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+
+from worker.pipeline import bundles
+from worker.pipeline.bundles import Bundle
+from worker.pipeline.encode import AudioEncoder, EncodeModels, VisionEncoder, encode
+from worker.pipeline.extract import Detector, ExtractModels, SoundTagger, extract
+from worker.pipeline.fuse import Assessment, fuse
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Everything loaded: networks for the first two steps and the bundle that decides."""
+
+    extract: ExtractModels
+    encode: EncodeModels
+    bundle: Bundle
+
+
+def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Models:
+    """Load every network whose weights are found; what is missing stays out."""
+    return Models(
+        extract=load_extract_models(weights_dir, cache_dir, threads),
+        encode=load_encode_models(weights_dir, cache_dir, threads),
+        bundle=bundles.load_bundle(),
+    )
+
+
+def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> ExtractModels:
+    """Load only what the first step needs, for a process that runs nothing else."""
+    cv2.setNumThreads(1)  # pictures of 160 px: its threads cost more than they save
+    detector = bundles.find_weights("detector", weights_dir, cache_dir)
+    tagger = bundles.find_weights("sound_tagger", weights_dir, cache_dir)
+    return ExtractModels(
+        detector=Detector(detector, threads) if detector else None,
+        tagger=SoundTagger(tagger, threads) if tagger else None,
+    )
+
+
+def load_encode_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> EncodeModels:
+    """Load only what the second step needs."""
+    vision = bundles.find_weights("vision_encoder", weights_dir, cache_dir)
+    audio = bundles.find_weights("audio_encoder", weights_dir, cache_dir)
+    return EncodeModels(
+        vision=VisionEncoder(vision, threads) if vision else None,
+        audio=AudioEncoder(audio, cache_dir, threads) if audio else None,
+    )
+
+
+def analyze(
+    path: Path,
+    *,
+    species: str,
+    models: Models,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+) -> Assessment:
+    """Run the three steps on one clip; progress is measured, 0..1.
+
+    Raises what `extract` raises.
+    """
+    started = perf_counter()
+    extracted = extract(
+        path, species=species, models=models.extract, on_progress=lambda f: on_progress(0.9 * f)
+    )
+    extracted_at = perf_counter()
+    encoding = encode(extracted, models.encode)
+    encoded_at = perf_counter()
+    on_progress(0.97)
+    assessment = fuse(extracted, encoding, models.bundle, species)
+    fused_at = perf_counter()
+    on_progress(1.0)
+    timings = {
+        "extract": round(extracted_at - started, 4),
+        "encode": round(encoded_at - extracted_at, 4),
+        "fuse": round(fused_at - encoded_at, 4),
+    }
+    return dataclasses.replace(assessment, timings_s=timings)

@@ -1,0 +1,137 @@
+"""What each step does with its data. Knows no job state: that is `tasks.py`."""
+
+import functools
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from shared import storage
+from shared.jobs import Lease
+from shared.models import Step
+from shared.settings import settings
+from worker.heartbeat import Heartbeat
+from worker.pipeline import bundles, run
+from worker.pipeline import encode as encoding_stage
+from worker.pipeline import extract as extract_stage
+from worker.pipeline import fuse as fuse_stage
+from worker.sandbox import Sandbox
+
+PROGRESS_AT_START = {Step.EXTRACT: 0, Step.ENCODE: 85, Step.FUSE: 96}  # shares of a usual clip
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed job in progress: its lease, its pulse and a folder that goes when it ends."""
+
+    lease: Lease
+    heartbeat: Heartbeat
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What the steps so far have found, and how long each took."""
+
+    extract: extract_stage.Extract | None = None
+    encoding: encoding_stage.Encoding | None = None
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    def with_time(self, step: Step, started_at: float) -> "Data":
+        """Add the seconds since `started_at` (time.monotonic()) under the step's name."""
+        seconds = round(time.monotonic() - started_at, 4)
+        return replace(self, timings_s={**self.timings_s, step: seconds})
+
+
+@functools.cache
+def encoders() -> encoding_stage.EncodeModels:
+    """Load this process's encoders once."""
+    chosen = settings()
+    cache_dir = chosen.cache_dir.expanduser()
+    return run.load_encode_models(chosen.weights_dir, cache_dir, chosen.model_threads)
+
+
+@functools.cache
+def bundle() -> bundles.Bundle:
+    """Load what decides once per process."""
+    return bundles.load_bundle()
+
+
+@functools.cache
+def sandbox() -> Sandbox:
+    """Keep this process's child that decodes clips."""
+    return Sandbox()
+
+
+def extract(work: Work, _: Data) -> Data:
+    """Fetch the clip, decode it in the sandbox and measure it."""
+    started_at = time.monotonic()
+    clip, output = work.folder / "clip", work.folder / "extract"
+    storage.get(work.lease.clip_key, clip)
+    share = PROGRESS_AT_START[Step.ENCODE]
+    sandbox().extract(
+        clip,
+        output,
+        species=work.lease.species,
+        on_progress=lambda fraction: work.heartbeat.report(share * fraction),
+    )
+    return Data(extract_stage.load(output)).with_time(Step.EXTRACT, started_at)
+
+
+def encode(work: Work, data: Data) -> Data:
+    """Run the encoders over what was extracted."""
+    started_at = time.monotonic()
+    work.heartbeat.report(PROGRESS_AT_START[Step.ENCODE])
+    assert data.extract is not None
+    encoding = encoding_stage.encode(data.extract, encoders())
+    return replace(data, encoding=encoding).with_time(Step.ENCODE, started_at)
+
+
+def fuse(work: Work, data: Data) -> dict[str, Any]:
+    """Decide, explain and recommend; give the assessment as JSON."""
+    started_at = time.monotonic()
+    work.heartbeat.report(PROGRESS_AT_START[Step.FUSE])
+    assert data.extract is not None
+    assert data.encoding is not None
+    assessment = fuse_stage.fuse(data.extract, data.encoding, bundle(), work.lease.species)
+    timings_s = data.with_time(Step.FUSE, started_at).timings_s
+    return replace(assessment, timings_s=timings_s).as_json()
+
+
+RUN: dict[Step, Callable[[Work, Data], Data]] = {Step.EXTRACT: extract, Step.ENCODE: encode}
+
+
+def store(work: Work, data: Data, key: str) -> None:
+    """Put what the next step reads into object storage, as one archive."""
+    archive = work.folder / "artifact"
+    assert data.extract is not None
+    extract_stage.save(data.extract, work.folder / "extract")
+    parts = ["extract"]
+    if data.encoding is not None:
+        encoding_stage.save(data.encoding, work.folder / "encoding")
+        parts.append("encoding")
+    (work.folder / "timings").write_text(json.dumps(data.timings_s))
+    with zipfile.ZipFile(archive, "w") as zipped:  # stored, not compressed
+        for part in [*parts, "timings"]:
+            zipped.write(work.folder / part, part)
+    with archive.open("rb") as file:
+        storage.put(key, file)
+
+
+def load(work: Work) -> Data:
+    """Fetch what the claimed step reads; nothing, when that is the clip itself."""
+    if work.lease.artifact_key is None:
+        return Data()
+    archive = work.folder / "artifact"
+    storage.get(work.lease.artifact_key, archive)
+    with zipfile.ZipFile(archive) as zipped:
+        zipped.extractall(work.folder)
+    encoding = work.folder / "encoding"
+    return Data(
+        extract_stage.load(work.folder / "extract"),
+        encoding_stage.load(encoding) if encoding.exists() else None,
+        json.loads((work.folder / "timings").read_text()),
+    )

@@ -1,0 +1,109 @@
+"""The three steps as tasks: claim, run, record. What is retried is decided here only."""
+
+import errno
+import os
+import socket
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from shared import jobs, storage
+from shared.db import transaction
+from shared.errors import ClockWrong, DiskFull, InputError
+from shared.jobs import Lease, LeaseLost
+from shared.models import Step
+from worker import steps
+from worker.heartbeat import Heartbeat, WorkerStopping, stopping
+from worker.steps import Work
+
+STEP_BACK_S = 10.0
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+log = structlog.get_logger()
+
+
+def work(job_id: str, step: Step, *, served: frozenset[Step]) -> None:
+    """Answer a ring: take the job if it is still there to be taken, and do what can be done."""
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    with transaction() as session:
+        lease = jobs.claim(session, uuid.UUID(job_id), step, worker=worker)
+    if lease is None:
+        return
+    with (
+        structlog.contextvars.bound_contextvars(job_id=job_id, attempt=lease.attempt),
+        Heartbeat(lease) as heartbeat,
+    ):
+        try:
+            _settle(lease, heartbeat, served)
+        except LeaseLost:
+            log.info("lease_lost")
+
+
+def _settle(lease: Lease, heartbeat: Heartbeat, served: frozenset[Step]) -> None:
+    """Run the steps; whatever goes wrong ends as a state of the job. Raises LeaseLost."""
+    try:
+        with _folder() as folder:
+            _run(Work(lease, heartbeat, folder), served)
+    except LeaseLost:
+        raise
+    except WorkerStopping:
+        with transaction() as session:
+            jobs.hand_back(session, lease)
+    except ClockWrong:
+        log.exception("clock_wrong")
+        with transaction() as session:
+            jobs.hand_back(session, lease)
+        stopping.wait(STEP_BACK_S)  # else this process, always free, would take every job in vain
+    except InputError as error:
+        with transaction() as session:
+            jobs.fail(session, lease, error)
+    except Exception as error:
+        log.warning("step_failed", exc_info=True)
+        with transaction() as session:
+            jobs.retry_later(session, lease, error)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder that goes with the work. Raises DiskFull: that is no fault of the clip."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="tailtrend-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        raise DiskFull from error
+
+
+def _run(work: Work, served: frozenset[Step]) -> None:
+    """Go from the claimed step as far as this worker serves, the data kept in memory."""
+    step, data = work.lease.step, steps.load(work)
+    while (following := step.next) is not None:
+        data = steps.RUN[step](work, data)
+        if following not in served:
+            _hand_over(work, following, data)
+            return
+        with transaction() as session:
+            jobs.continue_to(session, work.lease, following, progress=work.heartbeat.progress)
+        step = following
+    result = steps.fuse(work, data)
+    with transaction() as session:
+        jobs.succeed(session, work.lease, result)
+
+
+def _hand_over(work: Work, step: Step, data: steps.Data) -> None:
+    """Store what `step` reads and queue it for a worker that serves it."""
+    key = work.lease.artifact_key_of(step)
+    with transaction() as session:
+        jobs.mark_artifacts(session, work.lease, key=key)
+    steps.store(work, data, key)
+    try:
+        with transaction() as session:
+            jobs.hand_over(session, work.lease, step, key=key, progress=work.heartbeat.progress)
+    except LeaseLost:
+        storage.delete_prefix(key)  # the job may have ended, and its artifacts gone, before our put
+        raise
