@@ -1,6 +1,9 @@
 """The checker has teeth: each guard that is removed shows as a violation, and none without that."""
 
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -11,16 +14,16 @@ from tests.chaos.worlds import World
 
 MAX_ATTEMPTS = 3
 WORK_S = 1.5
-WITHIN_S = 90
+WITHIN_S = 200
 HARM = {
     "succeed.before": [Action.STOP],  # past its lease, then it goes on
     "extract.after": [Action.KILL],
 }
-FROZEN = {"succeed.before": [Action.STOP] * 4}  # who wins the race is chance: four races
+FROZEN = {"succeed.before": [Action.STOP] * 2}  # the late one, then its rival that holds the job
 POISON = {"extract.before": [Action.KILL] * (MAX_ATTEMPTS + 2)}
 
 # All of the poison for one job: shared by two, neither would be tried too often.
-SCENES = {"fence": (FROZEN, 4), "late_count": (POISON, 1)}
+SCENES = {"fence": (FROZEN, 1), "late_count": (POISON, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +53,28 @@ def is_over(made: dict[str, World]) -> bool:
     return (
         not made[""].unfinished()
         and not made[""].system.control.armed()
-        and bool(violations(made["fence"], "no_late_writes"))
         and bool(violations(made["late_count"], "attempts_are_bounded"))
+        and a_late_writer_was_seen(made["fence"])
     )
+
+
+def a_late_writer_was_seen(world: World) -> bool:
+    """Wake whoever stopped first as soon as its rival has stopped too; else race once more."""
+    if violations(world, "no_late_writes"):
+        return True
+    *late, _rival = stopped(world) or [None]
+    for pid in late:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    if not world.unfinished():
+        worlds.arm(world, FROZEN)
+        worlds.submit(world, 1)
+    return False
+
+
+def stopped(world: World) -> list[int]:
+    notes = world.system.control.notes()
+    return [note["pid"] for note in notes if note["action"] == Action.STOP]
 
 
 def violations(world: World, invariant: str) -> list[str]:

@@ -49,14 +49,19 @@ def make(under: System, mutation: str, *, database: int) -> World:
 
 def start(world: World, *, work_s: float, armed: dict[str, list[Action]], jobs: int) -> None:
     """Arm the boundaries, submit the jobs and start the worker."""
-    for boundary, actions in armed.items():
-        for action in actions:
-            world.system.control.arm(boundary, action)
+    arm(world, armed)
     submit(world, jobs)
     name = f"worker-{world.mutation or 'whole'}"
     world.system.start(
         world.system.worker(name, CHAOS_MUTATION=world.mutation, CHAOS_WORK_S=str(work_s))
     )
+
+
+def arm(world: World, armed: dict[str, list[Action]]) -> None:
+    """Let the processes that come to these boundaries meet these actions."""
+    for boundary, actions in armed.items():
+        for action in actions:
+            world.system.control.arm(boundary, action)
 
 
 def submit(world: World, jobs: int) -> None:
