@@ -3,7 +3,7 @@
 TailTrendError
 ├── InputError              the caller's fault: refused or failed, never retried
 │   ├── InvalidRequest      RequestMalformed  BadCursor  BadRecordedAt  BadDeadline
-│   │                       WebhookUrlRefused
+│   │                       WebhookUrlRefused  UnknownBundle
 │   ├── UploadRefused       UploadEmpty  UploadTooLarge  NotAVideo
 │   │                       UploadMissing  UploadSizeMismatch  UploadHashMismatch
 │   └── ClipRefused         ClipUnreadable  ClipNoVideo  ClipTooShort  ClipTooLong  ClipTooDemanding
@@ -15,6 +15,7 @@ TailTrendError
 ├── TooManyRequests         TooManyJobs
 ├── AttemptsExhausted       the clip ended its workers too often
 ├── NotConfigured           the operator's fault: a setting or a weight file is missing
+│   └── BundleInvalid  DownloadFailed
 └── TransientError          a dependency is away: retried by the workers, 503 in the API
     └── DatabaseUnavailable  StorageUnavailable  BrokerUnavailable  DiskFull  TooManyWaiters
                             ClockWrong
@@ -77,6 +78,12 @@ class WebhookUrlRefused(InvalidRequest):
     """The URL must be https, without a user name, and lead to a public address."""
 
     code = "webhook_url_refused"
+
+
+class UnknownBundle(InvalidRequest):
+    """This server has no bundle of this name."""
+
+    code = "unknown_bundle"
 
 
 class UploadRefused(InputError):
@@ -267,6 +274,18 @@ class NotConfigured(TailTrendError):
     """A setting that this needs is missing."""
 
     code = "not_configured"
+
+
+class BundleInvalid(NotConfigured):
+    """The bundle that should decide is damaged or incomplete."""
+
+    code = "bundle_invalid"
+
+
+class DownloadFailed(NotConfigured):
+    """A weight file could not be downloaded."""
+
+    code = "download_failed"
 
 
 class TransientError(TailTrendError):

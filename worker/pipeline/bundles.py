@@ -1,7 +1,4 @@
-"""The registry of weight files, and the bundles that decide.
-
-Looks files up and checks them; loads no network. A file is used only if its SHA-256 is known here.
-"""
+"""The bundles that decide: a directory with a manifest, read, checked and named by its content."""
 
 import functools
 import hashlib
@@ -9,147 +6,16 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
+from pydantic import ValidationError
 
-log = structlog.get_logger(__name__)
+from shared.errors import BundleInvalid
+from worker.pipeline.manifest import Manifest
+from worker.pipeline.weights import RECORDS, find_weights, sha256_of
+
+__all__ = ["BUILT_IN", "Bundle", "find_weights", "load_bundle", "write_manifest"]
 
 BUILT_IN = Path(__file__).parent / "ethogram"
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptedFile:
-    """One file that the loader of its record reads, by content."""
-
-    name: str
-    sha256: str
-    bytes: int
-    origin: str
-
-
-@dataclass(frozen=True, slots=True)
-class WeightRecord:
-    """What the product publishes about one network's weights."""
-
-    name: str
-    role: str
-    url: str
-    url_sha256: str  # of the official file; a prefix where its publisher states no more
-    code_licence: str
-    weights_licence: str
-    takes: str
-    gives: str
-    files: tuple[AcceptedFile, ...]
-
-
-RECORDS = (
-    WeightRecord(
-        name="yolox-nano",
-        role="detector",
-        url="https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx",
-        url_sha256="",
-        code_licence="Apache-2.0",
-        weights_licence="Apache-2.0",
-        takes="BGR 0-255 float32 (1, 3, 416, 416), letterboxed with 114",
-        gives="(1, 3549, 85) raw boxes, objectness and 80 COCO classes",
-        files=(
-            AcceptedFile(
-                "yolox_nano.onnx",
-                "e8af074932d4ed7e232278e3055cefcdea3edf178874a3694ae292649fb464dd",
-                3_678_356,
-                "ONNX, batch 1",
-            ),
-        ),
-    ),
-    WeightRecord(
-        name="yamnet",
-        role="sound_tagger",
-        url="https://storage.googleapis.com/mediapipe-models/audio_classifier/yamnet/float32/1/yamnet.tflite",
-        url_sha256="",
-        code_licence="Apache-2.0",
-        weights_licence="Apache-2.0",
-        takes="mono 16 kHz float32, 15 600 samples",
-        gives="(1, 521) AudioSet scores",
-        files=(
-            AcceptedFile(
-                "yamnet.tflite",
-                "2d6243b4753f2962ed0d849d8a4403703bd79cc58151a3e23fbb69a881abb157",
-                4_083_102,
-                "LiteRT with metadata",
-            ),
-        ),
-    ),
-    WeightRecord(
-        name="mobilenet-v3-small",
-        role="vision_encoder",
-        url="https://download.pytorch.org/models/mobilenet_v3_small-047dcff4.pth",
-        url_sha256="047dcff4",
-        code_licence="BSD-3-Clause",
-        weights_licence="BSD-3-Clause",
-        takes="RGB float32 (n, 3, 224, 224), ImageNet-normalised",
-        gives="(n, 576)",
-        files=(
-            AcceptedFile(
-                "mobilenet_v3_small_features.onnx",
-                "f4288158ae24fa8f3b78ee1b3c74cb7b73d98674bdea5a693d103ab742d39a98",
-                3_882_620,
-                "the same numbers without the classifier, batch norm folded",
-            ),
-        ),
-    ),
-    WeightRecord(
-        name="whisper-tiny",
-        role="audio_encoder",
-        url="https://openaipublic.azureedge.net/main/whisper/models/65147644a518d12f04e32d6f3b26facc3f8dd46e5390956a9424a650c0ce22b9/tiny.pt",
-        url_sha256="65147644a518d12f04e32d6f3b26facc3f8dd46e5390956a9424a650c0ce22b9",
-        code_licence="MIT",
-        weights_licence="MIT",
-        takes="log-mel float32 (80, 2 n), 16 kHz, hop 10 ms",
-        gives="(n, 384)",
-        files=(
-            AcceptedFile(
-                "whisper_tiny_en_encoder.npz",
-                "4db8ade3c15d352bd0b53e4c1fc82d5d6ed486dc6a59bf3a23c303e007bbb874",
-                32_851_970,
-                "encoder of tiny.en",
-            ),
-        ),
-    ),
-)
-
-
-def record_for(role: str) -> WeightRecord:
-    """Return the record of a role."""
-    return next(r for r in RECORDS if r.role == role)
-
-
-def find_weights(role: str, weights_dir: Path | None, cache_dir: Path) -> Path | None:
-    """Return a role's verified weight file, looked up in `weights_dir`, then in the cache.
-
-    None, with a line in the log, where it is missing or where its SHA-256 is not the known one.
-    """
-    places = [p for p in (weights_dir, cache_dir / "weights") if p is not None]
-    for accepted in record_for(role).files:
-        for place in places:
-            path = place / accepted.name
-            if path.is_file() and verified(path, accepted):
-                return path
-    log.info("weights_missing", role=role, looked_in=[str(p) for p in places])
-    return None
-
-
-def verified(path: Path, accepted: AcceptedFile) -> bool:
-    """Tell whether a file is the accepted one; a wrong one is refused with a line in the log."""
-    digest = sha256_of(path)
-    if digest == accepted.sha256:
-        return True
-    log.error("weights_refused", path=str(path), sha256=digest, expected=accepted.sha256)
-    return False
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +27,76 @@ class Bundle:
     arch: str
     sha256: str
     directory: Path
+    manifest: Manifest
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    def path(self, name: str) -> Path:
+        """Return the bundle's own file of this name, else the built-in's."""
+        return (self.directory if name in self.manifest.files else BUILT_IN) / name
 
 
 @functools.cache
 def load_bundle(directory: Path = BUILT_IN) -> Bundle:
-    """Read a bundle's manifest and hash its files."""
-    manifest = json.loads((directory / "manifest.json").read_text("utf-8"))
+    """Read a bundle and check every file. Raises BundleInvalid, which names file and reason."""
+    manifest = read_manifest(directory)
+    for name, expected in manifest.files.items():
+        check_file(directory, name, expected)
+    check_encoders(directory, manifest)
+    digest = content_sha256(directory, manifest)
+    return Bundle(manifest.name, manifest.version, manifest.arch, digest, directory, manifest)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read a bundle's manifest. Raises BundleInvalid."""
+    try:
+        text = (directory / MANIFEST).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleInvalid(f"{directory} is no bundle: {MANIFEST} cannot be read.") from error
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        said = "; ".join(
+            f"{'.'.join(str(at) for at in one['loc']) or 'the whole'}: {one['msg']}"
+            for one in error.errors()
+        )
+        raise BundleInvalid(f"{directory / MANIFEST}: {said}.") from error
+
+
+def check_file(directory: Path, name: str, expected: str | None) -> None:
+    """Raise BundleInvalid unless a file is there and is what the manifest says."""
+    path = directory / name
+    if not path.is_file():
+        raise BundleInvalid(f"{path} is missing from its bundle.")
+    if expected is not None and sha256_of(path) != expected:
+        raise BundleInvalid(f"{path} is not the file that its bundle names: another SHA-256.")
+
+
+def check_encoders(directory: Path, manifest: Manifest) -> None:
+    """Raise BundleInvalid for an encoder that the registry does not know."""
+    known = {(r.role, f.weights) for r in RECORDS for f in r.files}
+    for encoder in manifest.encoders:
+        if (encoder.role, encoder.name) not in known:
+            raise BundleInvalid(f"{directory}: no {encoder.role} is called {encoder.name}.")
+
+
+def content_sha256(directory: Path, manifest: Manifest) -> str:
+    """Hash the names and contents of a bundle's files, then its manifest."""
     digest = hashlib.sha256()
-    for name in sorted(manifest["files"]):
+    for name in sorted(manifest.files):
         digest.update(name.encode() + b"\0" + (directory / name).read_bytes())
-    digest.update((directory / "manifest.json").read_bytes())
-    return Bundle(
-        manifest["name"], manifest["version"], manifest["arch"], digest.hexdigest(), directory
-    )
+    digest.update((directory / MANIFEST).read_bytes())
+    return digest.hexdigest()
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write a manifest into its directory, with the hash of every file that must have one."""
+    files = {
+        name: None if digest is None else sha256_of(directory / name)
+        for name, digest in manifest.files.items()
+    }
+    told = manifest.model_dump(mode="json", by_alias=True) | {"files": files}
+    checked = Manifest.model_validate(told)
+    text = json.dumps(checked.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False)
+    (directory / MANIFEST).write_text(text + "\n", "utf-8")

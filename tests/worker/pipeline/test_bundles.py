@@ -1,48 +1,57 @@
-"""Weights are used by content only; the built-in bundle is whole."""
+"""Bundles: whole, checked, named by their content."""
 
+import json
 import shutil
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 
-from worker.pipeline import bundles
-from worker.pipeline.bundles import BUILT_IN, RECORDS, find_weights, load_bundle
+from shared.errors import BundleInvalid
+from worker.pipeline.bundles import BUILT_IN, load_bundle, write_manifest
+from worker.pipeline.manifest import Manifest
 from worker.pipeline.run import load_models
+
+LEARNED = {
+    "schema": 1,
+    "name": "trial",
+    "version": "1.0.0",
+    "arch": "masked_fusion",
+    "decides": "with_ethogram",
+    "species": ["dog"],
+    "files": {"model.onnx": "0" * 64},
+    "weights": {"onnx": "model.onnx"},
+    "encoders": [{"role": "vision_encoder", "name": "mobilenet-v3-small", "sha256": "0" * 64}],
+    "features": [{"name": "vision", "width": 576}],
+    "calibration": {"calibrated": True, "temperature": {"*": 1.0, "vision+audio": 2.0}},
+    "licences": {"code": "Apache-2.0", "weights": "Apache-2.0"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _read_anew():
+    """Let each test read what it wrote."""
+    load_bundle.cache_clear()
+    yield
+    load_bundle.cache_clear()
 
 
 @pytest.fixture
-def lines(monkeypatch):
-    """What the registry logs, whatever logging is configured."""
-    captured = LogCapture()
-    quiet = structlog.wrap_logger(structlog.ReturnLogger(), processors=[captured])
-    monkeypatch.setattr(bundles, "log", quiet)
-    return captured.entries
+def written(tmp_path):
+    """Give a function that writes a learned bundle, changed as asked."""
+
+    def write(**changes):
+        (tmp_path / "model.onnx").write_bytes(b"a network")
+        write_manifest(tmp_path, Manifest.model_validate(LEARNED))
+        told = json.loads((tmp_path / "manifest.json").read_text())
+        (tmp_path / "manifest.json").write_text(json.dumps(told | changes))
+        return tmp_path
+
+    return write
 
 
-def test_a_missing_file_is_no_error_and_is_said_in_the_log(tmp_path, lines):
-    assert find_weights("detector", None, tmp_path) is None
-    assert lines[0]["event"] == "weights_missing"
-
-
-def test_a_file_with_the_wrong_checksum_is_refused_and_named(tmp_path, lines):
-    path = tmp_path / "yolox_nano.onnx"
-    path.write_bytes(b"not the network")
-    assert find_weights("detector", tmp_path, tmp_path / "cache") is None
-    assert lines[0]["event"] == "weights_refused"
-    assert lines[0]["path"] == str(path)
-
-
-@pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.name)
-def test_every_record_names_its_source_and_licences(record):
-    assert record.url.startswith("https://")
-    assert record.code_licence
-    assert record.weights_licence
-    assert all(len(f.sha256) == 64 and f.bytes > 0 for f in record.files)
-
-
-def test_each_role_has_one_record():
-    assert len({r.role for r in RECORDS}) == len(RECORDS)
+def test_the_built_in_bundle_needs_no_weights():
+    bundle = load_bundle()
+    assert (bundle.name, bundle.arch, bundle.manifest.decides) == ("ethogram", "ethogram", "alone")
+    assert bundle.manifest.weights is None
 
 
 def test_the_bundles_hash_changes_with_its_files(tmp_path):
@@ -54,7 +63,66 @@ def test_the_bundles_hash_changes_with_its_files(tmp_path):
         file.write("# changed\n")
     assert same == load_bundle(BUILT_IN).sha256
     assert load_bundle(copy).sha256 != same
-    load_bundle.cache_clear()
+
+
+def test_a_written_bundle_is_read_again_with_its_hashes(written):
+    bundle = load_bundle(written())
+    assert len(bundle.manifest.files["model.onnx"]) == 64
+    assert bundle.manifest.calibration.temperature["vision+audio"] == 2.0
+
+
+def test_a_bundle_without_its_own_recommendations_uses_the_built_in_ones(written):
+    bundle = load_bundle(written())
+    assert bundle.path("recommendations.yaml") == BUILT_IN / "recommendations.yaml"
+    assert bundle.path("model.onnx").parent == bundle.directory
+
+
+def test_a_bundle_whose_weights_were_changed_is_refused_by_name(written):
+    folder = written()
+    (folder / "model.onnx").write_bytes(b"another")
+    with pytest.raises(BundleInvalid, match=r"model\.onnx is not the file"):
+        load_bundle(folder)
+
+
+def test_a_bundle_with_a_missing_file_is_refused_by_name(written):
+    folder = written()
+    (folder / "model.onnx").unlink()
+    with pytest.raises(BundleInvalid, match=r"model\.onnx is missing"):
+        load_bundle(folder)
+
+
+def test_a_directory_without_a_manifest_is_no_bundle(tmp_path):
+    with pytest.raises(BundleInvalid, match=r"manifest\.json cannot be read"):
+        load_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"classes": ["Alert", "Relaxed", "Anxious", "Playful", "Distressed"]}, "in this order"),
+        ({"files": {"model.onnx": None}}, "without a hash"),
+        ({"files": {}}, "not in files"),
+        ({"files": {"../model.onnx": "0" * 64, "model.onnx": "0" * 64}}, "outside the directory"),
+        ({"weights": None}, "needs weights"),
+        ({"arch": "ethogram"}, "decides alone"),
+        ({"arch": "random_forest"}, "arch"),
+        ({"calibration": {"calibrated": True, "temperature": {"vision": 1.0}}}, "fallback"),
+        ({"calibration": {"calibrated": True, "temperature": {"*": 0.0}}}, "positive"),
+        (
+            {"calibration": {"calibrated": True, "temperature": {"*": 1, "audio+vision": 1}}},
+            "audio\\+vision",
+        ),
+        ({"surprise": 1}, "surprise"),
+        (
+            {"encoders": [{"role": "audio_encoder", "name": "hubert", "sha256": "0" * 64}]},
+            "no audio_encoder is called hubert",
+        ),
+        ({"features": [{"name": "quality", "width": 2, "names": ["a"]}]}, "1 names"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused_with_its_reason(written, changes, said):
+    with pytest.raises(BundleInvalid, match=said):
+        load_bundle(written(**changes))
 
 
 def test_models_load_without_any_weights(tmp_path):
@@ -62,11 +130,3 @@ def test_models_load_without_any_weights(tmp_path):
     assert models.extract.detector is None
     assert models.encode.audio is None
     assert models.bundle.name == "ethogram"
-
-
-@pytest.mark.real
-def test_the_given_weights_are_the_accepted_ones(shared_folder, tmp_path):
-    for record in RECORDS:
-        found = find_weights(record.role, shared_folder / "weights", tmp_path)
-        assert found is not None
-        assert found.stat().st_size == record.files[0].bytes

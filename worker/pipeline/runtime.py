@@ -1,0 +1,79 @@
+"""Runs a network: ONNX Runtime on CPU, torch on a GPU. Knows arrays by name, no architecture."""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # a CPU worker never imports it
+    import torch
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+class Network(Protocol):
+    """Something with named inputs and outputs; the first axis is the batch."""
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
+        """Return every output for a batch."""
+        ...
+
+
+class OnnxNetwork:
+    """A graph on ONNX Runtime's CPU provider, fp32 or as it was quantised."""
+
+    def __init__(self, graph: Path | bytes, threads: int) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3  # a file may declare batch 1 and run any
+        source = graph if isinstance(graph, bytes) else str(graph)
+        self.session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self.inputs = [i.name for i in self.session.get_inputs()]
+        self.outputs = [o.name for o in self.session.get_outputs()]
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
+        """Return every output for a batch."""
+        found = self.session.run(self.outputs, {name: inputs[name] for name in self.inputs})
+        return dict(zip(self.outputs, (np.asarray(f, np.float32) for f in found), strict=True))
+
+
+class TorchNetwork:
+    """A torch module on a device; on a GPU in bf16, answers in fp32 (docs/bundles.md: tolerance).
+
+    `inputs` are the names of forward's arguments in order, `outputs` those of what it returns.
+    """
+
+    def __init__(
+        self,
+        module: "torch.nn.Module",
+        *,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        device: str,
+    ) -> None:
+        self.module = module.eval().to(device)
+        self.inputs, self.outputs = inputs, outputs
+        self.device = device
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
+        """Return every output for a batch."""
+        import torch
+
+        with torch.inference_mode(), self._precision():
+            given = [torch.from_numpy(inputs[name]).to(self.device) for name in self.inputs]
+            found = self.module(*given)
+        parts = found if isinstance(found, tuple) else (found,)
+        arrays = (part.float().cpu().numpy() for part in parts)
+        return dict(zip(self.outputs, arrays, strict=True))
+
+    def _precision(self) -> contextlib.AbstractContextManager[object]:
+        import torch
+
+        if self.device == "cpu":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.split(":")[0], torch.bfloat16)
