@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import sys
+import traceback
 
 from rich.console import Console
 
@@ -41,12 +42,18 @@ def main() -> int:
     size = TINY if asked.tiny else FULL
     if asked.rows is not None:
         size = dataclasses.replace(size, query_rows=asked.rows)
-    figures = []
+    figures, broken = [], []
     for name in asked.names or SECTIONS:
         print(f"measuring {name}", file=sys.stderr)
-        figures += measure(name, size)
+        try:
+            figures += measure(name, size)
+        except Exception:  # what was measured before it is still worth showing
+            traceback.print_exc()
+            broken.append(name)
     show(figures, as_json=asked.json)
-    return 0
+    if broken:
+        print(f"not measured: {', '.join(broken)}", file=sys.stderr)
+    return 1 if broken else 0
 
 
 def show(figures: list[Figure], *, as_json: bool) -> None:
