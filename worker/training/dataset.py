@@ -1,0 +1,240 @@
+"""Reads a table of labelled clips, pictures and recordings; every mistake is told, row by row."""
+
+import csv
+import difflib
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from shared.errors import InputError
+from worker.pipeline.manifest import CLASSES
+
+RATER = "rater_"  # a column of votes: rater_anna, rater_vet2
+REQUIRED = ("path", "kind", "pet_id", "source", "species", "breed", "recorded_at")
+OPTIONAL = ("licence",)  # SPDX name; goes into the bundle's manifest
+MAX_TEXT = 200
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Kind(StrEnum):
+    """What a row's file is; a picture or a recording trains one modality."""
+
+    CLIP = "clip"
+    IMAGE = "image"
+    AUDIO = "audio"
+
+
+SUFFIXES = {
+    Kind.CLIP: {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg", ".ts"},
+    Kind.IMAGE: {".jpg", ".jpeg", ".png", ".webp", ".bmp"},
+    Kind.AUDIO: {".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus"},
+}
+SPECIES = ("dog", "cat")
+
+
+class DatasetInvalid(InputError):
+    """The table of labelled files has mistakes."""
+
+    code = "dataset_invalid"
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join([*mistakes, f"{len(mistakes)} mistake(s)."]))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row. `votes` are indices into CLASSES, in the order of the raters, None where unrated.
+
+    `source` is the channel or the person that it came from, '' where nobody knows.
+    """
+
+    path: Path
+    kind: Kind
+    sha256: str
+    pet_id: str
+    source: str
+    species: str
+    breed: str
+    recorded_at: datetime | None
+    votes: tuple[int | None, ...]
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The rows of one table and who rated them."""
+
+    path: Path
+    raters: tuple[str, ...]
+    examples: tuple[Example, ...]
+
+
+def read(path: Path) -> Dataset:
+    """Read and check a CSV; paths in it are relative to it. Raises DatasetInvalid with everything.
+
+    The file's columns: path, kind (clip, image, audio), pet_id, source, species, breed,
+    recorded_at (ISO 8601 with a zone), one `rater_NAME` per rater; licence if known.
+    """
+    columns, rows = parse(path)
+    raters = tuple(c.removeprefix(RATER) for c in columns if c.startswith(RATER))
+    mistakes = header_mistakes(columns)
+    if mistakes:
+        raise DatasetInvalid(mistakes)
+    if not rows:
+        raise DatasetInvalid(["line 2: no rows; add one per labelled file."])
+    examples = []
+    for line, cells in rows:
+        if len(cells) != len(columns):
+            asked = f"{len(cells)} cells where the header has {len(columns)}"
+            mistakes.append(f"line {line}: {asked}; quote cells that hold commas.")
+            continue
+        row = dict(zip(columns, (c.strip() for c in cells), strict=True))
+        found = list(row_mistakes(row, path.parent))
+        mistakes += [f"line {line}, {m}" for m in found]
+        if not found:
+            examples.append((line, example(row, path.parent)))
+    mistakes += table_mistakes(examples)
+    if mistakes:
+        raise DatasetInvalid(sorted(mistakes, key=line_of))
+    return Dataset(path, raters, tuple(one for _, one in examples))
+
+
+def parse(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header and the rows that are not empty, with their line numbers."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError as error:
+        raise DatasetInvalid([f"{path} does not exist."]) from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise DatasetInvalid([f"{path} is not a text file in UTF-8."]) from error
+    reader = csv.reader(text.splitlines())
+    columns = [c.strip() for c in next(reader, [])]
+    return columns, [(reader.line_num, row) for row in reader if any(c.strip() for c in row)]
+
+
+def header_mistakes(columns: list[str]) -> list[str]:
+    """Check the column names."""
+    known = {*REQUIRED, *OPTIONAL}
+    told = [f"line 1: column {c} is missing." for c in REQUIRED if c not in columns]
+    told += [f"line 1: column {c} occurs twice." for c, n in Counter(columns).items() if n > 1]
+    for name in dict.fromkeys(columns):
+        if name not in known and not (name.startswith(RATER) and name != RATER):
+            told.append(f'line 1: column "{name}" is unknown{guess(name, known)}.')
+    if not any(c.startswith(RATER) for c in columns):
+        told.append(f"line 1: no rater; name each column of votes {RATER}NAME.")
+    return told
+
+
+def row_mistakes(row: dict[str, str], folder: Path) -> Iterator[str]:
+    """Yield what is wrong in one row."""
+    yield from file_mistakes(row, folder)
+    for name in ("pet_id", "source", "breed", "licence"):
+        text = row.get(name, "")
+        if len(text) > MAX_TEXT or not text.isprintable():
+            yield f"column {name}: at most {MAX_TEXT} printable characters."
+    if not row["pet_id"]:
+        yield "column pet_id: empty; give each animal a name of its own, the same in all its rows."
+    if row["species"] not in SPECIES:
+        yield f'column species: "{row["species"]}" is neither dog nor cat.'
+    if row["recorded_at"] and (said := time_mistake(row["recorded_at"])):
+        yield f"column recorded_at: {said}"
+    votes = {name: vote for name, vote in row.items() if name.startswith(RATER)}
+    for name, vote in votes.items():
+        if vote and vote not in CLASSES:
+            yield f'column {name}: "{vote}" is no label{guess(vote, CLASSES)}.'
+    if not any(votes.values()):
+        yield "columns of raters: no vote; a row needs at least one."
+
+
+def file_mistakes(row: dict[str, str], folder: Path) -> Iterator[str]:
+    """Yield what is wrong with a row's kind and file."""
+    if row["kind"] not in list(Kind):
+        yield f'column kind: "{row["kind"]}" is none of {", ".join(Kind)}.'
+    if not row["path"]:
+        yield "column path: empty."
+        return
+    path = folder / row["path"]
+    if Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts:
+        yield "column path: must stay inside the table's folder."
+    elif not path.exists():
+        yield f"column path: {row['path']} does not exist."
+    elif not path.is_file():
+        yield f"column path: {row['path']} is not a file."
+    elif not path.stat().st_size:
+        yield f"column path: {row['path']} is empty."
+    elif row["kind"] in list(Kind) and path.suffix.lower() not in SUFFIXES[Kind(row["kind"])]:
+        yield f"column kind: {row['path']} does not look like {row['kind']}."
+
+
+def time_mistake(text: str) -> str | None:
+    """Return what is wrong with a time, None when nothing is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return f'"{text}" is no time; write it as 2026-05-01T17:30:00+02:00.'
+    if at.tzinfo is None:
+        return f'"{text}" lacks its time zone; end it with Z or +02:00.'
+    if not EARLIEST <= at <= datetime.now(UTC):
+        return f'"{text}" is not between the year 2000 and now.'
+    return None
+
+
+def example(row: dict[str, str], folder: Path) -> Example:
+    """Return a checked row as an example."""
+    path = folder / row["path"]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    at = row["recorded_at"]
+    votes = tuple(
+        CLASSES.index(vote) if vote else None
+        for name, vote in row.items()
+        if name.startswith(RATER)
+    )
+    return Example(
+        path=path,
+        kind=Kind(row["kind"]),
+        sha256=digest,
+        pet_id=row["pet_id"],
+        source=row["source"],
+        species=row["species"],
+        breed=row["breed"],
+        recorded_at=datetime.fromisoformat(at).astimezone(UTC) if at else None,
+        votes=votes,
+        licence=row.get("licence", ""),
+    )
+
+
+def table_mistakes(examples: list[tuple[int, Example]]) -> list[str]:
+    """Check what only several rows together show."""
+    told = []
+    seen: dict[str, tuple[int, Example]] = {}
+    pets: dict[str, tuple[int, Example]] = {}
+    for line, one in examples:
+        if one.sha256 in seen:
+            first, other = seen[one.sha256]
+            what = "the same path" if one.path == other.path else "the same bytes"
+            told.append(f"line {line}, column path: {what} as line {first}.")
+        seen.setdefault(one.sha256, (line, one))
+        first, pet = pets.setdefault(one.pet_id, (line, one))
+        for name in ("species", "breed"):
+            if getattr(one, name) != getattr(pet, name):
+                was = getattr(pet, name) or "none"
+                told.append(f"line {line}, column {name}: {one.pet_id} is {was} in line {first}.")
+    return told
+
+
+def guess(name: str, known: "set[str] | tuple[str, ...]") -> str:
+    """Return '; did you mean ...?' where something known is near."""
+    by_lower = {k.lower(): k for k in sorted(known)}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[near[0]]}?" if near else ""
+
+
+def line_of(mistake: str) -> int:
+    """Return the line that a mistake names."""
+    return int(mistake.removeprefix("line ").split(",")[0].split(":")[0])
