@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli import analyze, demo, evaluate, health, keys, prepare, up
+from cli import analyze, demo, evaluate, health, keys, models, prepare, up
 from shared.errors import TailTrendError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command()(analyze.analyze)
 app.command()(prepare.prepare)
 app.command()(health.health)
 app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 
 

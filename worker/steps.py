@@ -14,7 +14,7 @@ from shared.jobs import Lease
 from shared.models import Step
 from shared.settings import settings
 from worker.heartbeat import Heartbeat
-from worker.pipeline import bundles, run
+from worker.pipeline import bundles
 from worker.pipeline import encode as encoding_stage
 from worker.pipeline import extract as extract_stage
 from worker.pipeline import fuse as fuse_stage
@@ -51,7 +51,7 @@ def encoders() -> encoding_stage.EncodeModels:
     """Load this process's encoders once."""
     chosen = settings()
     cache_dir = chosen.cache_dir.expanduser()
-    return run.load_encode_models(chosen.weights_dir, cache_dir, chosen.model_threads)
+    return encoding_stage.load_encoders(chosen.weights_dir, cache_dir, chosen.model_threads)
 
 
 @functools.cache

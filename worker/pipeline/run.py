@@ -10,7 +10,7 @@ import cv2
 
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
-from worker.pipeline.encode import AudioEncoder, EncodeModels, VisionEncoder, encode
+from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.extract import Detector, ExtractModels, SoundTagger, extract
 from worker.pipeline.fuse import Assessment, fuse
 
@@ -28,7 +28,7 @@ def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Mode
     """Load every network whose weights are found; what is missing stays out."""
     return Models(
         extract=load_extract_models(weights_dir, cache_dir, threads),
-        encode=load_encode_models(weights_dir, cache_dir, threads),
+        encode=load_encoders(weights_dir, cache_dir, threads),
         bundle=bundles.load_bundle(),
     )
 
@@ -41,16 +41,6 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
     return ExtractModels(
         detector=Detector(detector, threads) if detector else None,
         tagger=SoundTagger(tagger, threads) if tagger else None,
-    )
-
-
-def load_encode_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> EncodeModels:
-    """Load only what the second step needs."""
-    vision = bundles.find_weights("vision_encoder", weights_dir, cache_dir)
-    audio = bundles.find_weights("audio_encoder", weights_dir, cache_dir)
-    return EncodeModels(
-        vision=VisionEncoder(vision, threads) if vision else None,
-        audio=AudioEncoder(audio, cache_dir, threads) if audio else None,
     )
 
 

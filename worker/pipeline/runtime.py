@@ -18,6 +18,9 @@ Arrays = Mapping[str, NDArray[np.float32]]
 class Network(Protocol):
     """Something with named inputs and outputs; the first axis is the batch."""
 
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
     def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """Return every output for a batch."""
         ...
@@ -33,8 +36,8 @@ class OnnxNetwork:
         options.log_severity_level = 3  # a file may declare batch 1 and run any
         source = graph if isinstance(graph, bytes) else str(graph)
         self.session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        self.inputs = [i.name for i in self.session.get_inputs()]
-        self.outputs = [o.name for o in self.session.get_outputs()]
+        self.inputs = tuple(i.name for i in self.session.get_inputs())
+        self.outputs = tuple(o.name for o in self.session.get_outputs())
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """Return every output for a batch."""

@@ -12,7 +12,7 @@ from tests.clips import SAMPLES
 from worker.pipeline.encode import Encoding, encode, load, save
 from worker.pipeline.encode.mel import log_mel, mel_filters
 from worker.pipeline.encode.stage import EncodeModels, Presence
-from worker.pipeline.encode.whisper import AudioEncoder
+from worker.pipeline.encode.whisper import position_table
 from worker.pipeline.encode.whisper_graph import encoder_graph
 from worker.pipeline.extract import ArtifactInvalid
 
@@ -69,7 +69,7 @@ def test_the_graph_computes_what_whispers_module_computes(noise):
     with torch.no_grad():
         theirs = model(torch.from_numpy(mel)).numpy()
     session = ort.InferenceSession(encoder_graph(made, LAYERS, HEADS).SerializeToString())
-    ours = session.run(None, {"mel": mel, "positions": made["positional_embedding"]})[0]
+    ours = session.run(None, {"mel": mel, "positions": made["positional_embedding"][None]})[0]
     assert np.abs(ours - theirs).max() < 1e-4
 
 
@@ -118,26 +118,8 @@ def test_real_encoders_give_their_shapes_and_the_same_numbers_twice(real_models,
 
 
 @pytest.mark.real
-def test_the_quantised_graph_is_close_to_full_precision(shared_folder, real_models, noise):
+def test_the_position_table_is_the_checkpoints_own(shared_folder):
     weights = shared_folder / "weights" / "whisper_tiny_en_encoder.npz"
     with np.load(weights, allow_pickle=False) as stored:
-        full = encoder_graph({k: stored[k] for k in stored.files}, 4, 6)
-    samples = noise.normal(0, 0.1, 16_000 * 3).astype(np.float32)
-    mel = log_mel(samples)[None]
-    encoder = real_models.encode.audio
-    session = ort.InferenceSession(full.SerializeToString())
-    positions = encoder.positions[: mel.shape[2] // 2]
-    exact = session.run(None, {"mel": mel, "positions": positions})[0][0].mean(axis=0)
-    found = encoder.encode(samples)
-    assert exact @ found / np.linalg.norm(exact) / np.linalg.norm(found) >= 0.997
-
-
-@pytest.mark.real
-def test_the_graph_is_built_once_per_cache(shared_folder, tmp_path):
-    weights = shared_folder / "weights" / "whisper_tiny_en_encoder.npz"
-    AudioEncoder(weights, tmp_path, threads=1)
-    built = next((tmp_path / "graphs").iterdir())
-    made_at = built.stat().st_mtime_ns
-    AudioEncoder(weights, tmp_path, threads=1)
-    assert [p.stat().st_mtime_ns for p in (tmp_path / "graphs").iterdir()] == [made_at]
-    assert built.stat().st_size < 12e6
+        difference = np.abs(stored["positional_embedding"] - position_table(1500, 384)).max()
+    assert difference < 5e-4  # the checkpoint keeps it in half precision

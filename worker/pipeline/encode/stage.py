@@ -1,6 +1,7 @@
 """The second step: numbers for learned bundles. A missing network leaves its part out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,12 @@ class EncodeModels:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Why a modality is there or not: '' when it is, else the reason."""
+    """Why a modality is there or not: '' when it is, else the reason; and whose numbers it is."""
 
     vision: str
     audio: str
     pose: str
+    made_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Encoding:
     audio: NDArray[np.float32] | None
     pose: NDArray[np.float32] | None
     pose_mask: NDArray[np.bool_] | None
+
+    @property
+    def made_by(self) -> Mapping[str, str]:
+        """Name each modality's numbers, as the registry does."""
+        return self.presence.made_by
 
 
 PRESENCE = TypeAdapter(Presence)
@@ -63,8 +70,15 @@ def encode(extracted: Extract, models: EncodeModels) -> Encoding:
         vision="" if vision is not None else "weights not found",
         audio=why_no_audio,
         pose="no pose network in this version",
+        made_by=makers(models, {"vision": vision is not None, "audio": audio is not None}),
     )
     return Encoding(presence, vision, audio, None, None)
+
+
+def makers(models: EncodeModels, is_there: Mapping[str, bool]) -> dict[str, str]:
+    """Name the numbers of each modality that is there."""
+    encoders = {"vision": models.vision, "audio": models.audio}
+    return {m: e.made_by for m, e in encoders.items() if e is not None and is_there[m]}
 
 
 def audio_missing(extracted: Extract, models: EncodeModels) -> str:

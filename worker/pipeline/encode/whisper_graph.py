@@ -13,7 +13,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 
 def encoder_graph(tensors: Tensors, layers: int, heads: int) -> onnx.ModelProto:
-    """Return the graph mel (1, 80, 2 n) + positions (n, d) -> frames (1, n, d).
+    """Return the graph mel (1, 80, 2 n) + positions (1, n, d) -> frames (1, n, d).
 
     Source: openai/whisper, whisper/model.py, AudioEncoder.
     """
@@ -110,7 +110,7 @@ class Writer:
     def model(self, width: int) -> onnx.ModelProto:
         """Return the checked model."""
         mel = helper.make_tensor_value_info("mel", TensorProto.FLOAT, [1, 80, "two_n"])
-        places = helper.make_tensor_value_info("positions", TensorProto.FLOAT, ["n", width])
+        places = helper.make_tensor_value_info("positions", TensorProto.FLOAT, [1, "n", width])
         frames = helper.make_tensor_value_info("frames", TensorProto.FLOAT, [1, "n", width])
         graph = helper.make_graph(
             self.nodes, "whisper", [mel, places], [frames], list(self.initialisers.values())
