@@ -1,0 +1,241 @@
+"""Numbers of labelled files, made by the product's own steps and kept by content.
+
+What is trained on is what is served: `extract`, `encode` and their encoders, nothing else.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import ClipUnreadable, InputError
+from worker.pipeline.encode import EncodeModels, encode
+from worker.pipeline.extract import ExtractModels, artifact, extract
+from worker.pipeline.extract.decode import PICTURE_SIDE_PX
+from worker.pipeline.extract.listen import ENCODER_RATE_HZ, Listener
+from worker.pipeline.extract.locate import Box, crops, locate
+from worker.pipeline.extract.quality import measure_quality
+from worker.pipeline.extract.sound import measure_sound
+from worker.training import augment, fingerprints
+from worker.training.dataset import DatasetInvalid, Example, Kind
+
+VERSION = "1"  # of what is computed here; a new one recomputes everything
+LONGEST_S = 60.0
+METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
+MAX_HASHED = 8  # pictures of a clip that are hashed
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The networks of the first two steps, and what names them: role to (name, SHA-256)."""
+
+    extract: ExtractModels
+    encode: EncodeModels
+    named: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One file's numbers. First axis of vision and audio: plain, then the augmented variants.
+
+    vision (v, pictures, 576), audio (v, 384), pose (pictures, 32); size 0 where missing.
+    background (pictures, 576) is the crop without its pet; quality (3,) of vision, audio, pose;
+    metadata (8,); picture_bits (k, 64) and sound_bits (512,) tell near-duplicates.
+    """
+
+    vision: Array
+    audio: Array
+    pose: Array
+    background: Array
+    quality: Array
+    metadata: Array
+    picture_bits: NDArray[np.bool_]
+    sound_bits: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The part of a file that shows something: crops (n, 224, 224, 3) and where the pet is."""
+
+    pictures: NDArray[np.uint8]
+    boxes: tuple[Box | None, ...]
+    size: tuple[int, int]
+
+
+def of_all(
+    examples: Sequence[Example],
+    models: Models,
+    cache_dir: Path,
+    *,
+    variants: int,
+    on_done: Callable[[], None] = lambda: None,
+) -> list[Features]:
+    """Return every file's numbers, from the cache where they are. Raises DatasetInvalid with all.
+
+    `variants` augmented ones beside the plain one.
+    """
+    recipe = hashlib.sha256(f"{VERSION} {variants} {models.named}".encode()).hexdigest()[:16]
+    folder = cache_dir / "features" / recipe
+    folder.mkdir(parents=True, exist_ok=True)
+    found, mistakes = [], []
+    for one in examples:
+        try:
+            found.append(kept(one, models, folder, variants))
+        except InputError as error:
+            mistakes.append(f"{one.path.name}: {error.detail}")
+        on_done()
+    if mistakes:
+        raise DatasetInvalid(mistakes)
+    return found
+
+
+def kept(one: Example, models: Models, folder: Path, variants: int) -> Features:
+    """Return one file's numbers, computing and keeping them where they are not."""
+    path = folder / f"{one.sha256}.{one.species}.npz"
+    names = [f.name for f in fields(Features)]
+    if path.is_file():
+        _, arrays = artifact.read(path)
+        return Features(**{name: arrays[name] for name in names})  # type: ignore[arg-type]
+    rng = np.random.default_rng(int(one.sha256[:16], 16))
+    made = MAKE[one.kind](one, models, variants, rng)
+    part = path.with_suffix(f".{rng.integers(1 << 30)}.part")
+    artifact.write(part, b"{}", {name: getattr(made, name) for name in names})
+    part.replace(path)
+    return made
+
+
+def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
+    """Return a clip's numbers. Raises what `extract` raises."""
+    seen = extract(one.path, species=one.species, models=models.extract)
+    encoding = encode(seen, models.encode)
+    media, sound = seen.facts.media, seen.facts.sound
+    boxes = seen.facts.pet.boxes[: len(seen.pictures)]
+    shown = Seen(seen.pictures, boxes, (media.width, media.height))
+    heard = None
+    if encoding.audio is not None and seen.audio_16k is not None:
+        heard = seen.audio_16k.astype(np.float32) / np.float32(32_767)
+    trusted = (
+        seen.facts.quality.sharpness,
+        1 - sound.clipped_share if sound else 0.0,
+        1.0 if encoding.pose is not None else 0.0,
+    )
+    about = (media.duration_s, media.width, media.height, media.fps)
+    quality = seen.facts.quality
+    return put_together(
+        one, models, variants, rng, shown, heard, encoding.pose, trusted,
+        (*about, heard is not None, quality.brightness, quality.sharpness),
+    )  # fmt: skip
+
+
+def of_image(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
+    """Return a picture's numbers. Raises ClipUnreadable."""
+    read = cv2.imdecode(np.frombuffer(one.path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if read is None:
+        raise ClipUnreadable("the picture cannot be read.")
+    height, width = read.shape[:2]
+    scale = min(1.0, PICTURE_SIDE_PX / max(height, width))
+    small = cv2.resize(read, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    pictures = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8)[None]
+    pet = locate(pictures, np.zeros(1), models.extract.detector)
+    quality = measure_quality(pictures)
+    shown = Seen(crops(pictures, pet.boxes), pet.boxes, (pictures.shape[2], pictures.shape[1]))
+    about = (0, width, height, 0, False, quality.brightness, quality.sharpness)
+    trusted = (quality.sharpness, 0.0, 0.0)
+    return put_together(one, models, variants, rng, shown, None, None, trusted, about)
+
+
+def of_audio(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
+    """Return a recording's numbers. Raises ClipUnreadable."""
+    native, rate_hz, at_16k = sound_of(one.path)
+    sound = measure_sound(native, rate_hz)
+    if not sound.usable:
+        raise ClipUnreadable("the recording is silent.")
+    heard = (np.round(at_16k * 32_767) / 32_767).astype(np.float32)  # as a clip's is handed on
+    about = (len(native) / rate_hz, 0, 0, rate_hz, True, 0, 0)
+    trusted = (0.0, 1 - sound.clipped_share, 0.0)
+    return put_together(one, models, variants, rng, None, heard, None, trusted, about)
+
+
+MAKE = {Kind.CLIP: of_clip, Kind.IMAGE: of_image, Kind.AUDIO: of_audio}
+
+
+def put_together(
+    one: Example,
+    models: Models,
+    variants: int,
+    rng: np.random.Generator,
+    seen: Seen | None,
+    heard: Array | None,
+    pose: Array | None,
+    trusted: tuple[float, ...],
+    about: tuple[float, ...],
+) -> Features:
+    """Encode what is there, plain and augmented."""
+    vision, background = see(seen, models.encode, variants, rng)
+    bits = np.zeros((0, fingerprints.PICTURE_BITS), bool)
+    if seen is not None:
+        step = max(1, len(seen.pictures) // MAX_HASHED)
+        bits = fingerprints.picture_bits(seen.pictures[::step][:MAX_HASHED])
+    metadata = (*about[:4], one.path.stat().st_size, *about[4:])
+    return Features(
+        vision=vision,
+        audio=hear(heard, models.encode, variants, rng),
+        pose=np.zeros((0, 32), np.float32) if pose is None else pose,
+        background=background,
+        quality=np.asarray(trusted, np.float32),
+        metadata=np.asarray(metadata, np.float32),
+        picture_bits=bits,
+        sound_bits=np.zeros(0, bool) if heard is None else fingerprints.sound_bits(heard),
+    )
+
+
+def see(
+    seen: Seen | None, models: EncodeModels, variants: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Return the pictures' numbers (v, n, 576), and those of their backgrounds (n, 576)."""
+    nothing = np.zeros((0, 576), np.float32)
+    if seen is None or models.vision is None:
+        return nothing[None], nothing
+    rows = [models.vision.encode(seen.pictures)]
+    for _ in range(variants):
+        swapped = augment.background_swapped(seen.pictures, seen.boxes, seen.size, rng)
+        shown = swapped if rng.random() < 0.5 else seen.pictures
+        rows.append(models.vision.encode(augment.cropped(shown, rng)))
+    around = augment.without_pet(seen.pictures, seen.boxes, seen.size)
+    return np.stack(rows), nothing if around is None else models.vision.encode(around)
+
+
+def hear(
+    heard: Array | None, models: EncodeModels, variants: int, rng: np.random.Generator
+) -> Array:
+    """Return the sound's numbers (v, 384)."""
+    if heard is None or models.audio is None:
+        return np.zeros((0, 384), np.float32)
+    changed = [augment.at_speed(heard, rng) for _ in range(variants)]
+    return np.stack([models.audio.encode(samples) for samples in (heard, *changed)])
+
+
+def sound_of(path: Path) -> tuple[Array, int, Array]:
+    """Return a recording's samples at their own rate, that rate, and at 16 kHz, mono."""
+    listener = Listener()
+    try:
+        with av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"}) as opened:
+            stream = opened.streams.audio[0]
+            for frame in opened.decode(stream):
+                if float(frame.time or 0) > LONGEST_S:
+                    break
+                listener.hear(frame)
+            listener.start_s = 0.0
+            track = listener.finish(start_s=0.0, duration_s=LONGEST_S)
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+        raise ClipUnreadable("the recording cannot be read.") from error
+    if track is None or len(track.at_16k) < ENCODER_RATE_HZ // 10:
+        raise ClipUnreadable("the recording is shorter than a tenth of a second.")
+    return track.native, track.rate_hz, track.at_16k
