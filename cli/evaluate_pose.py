@@ -24,9 +24,9 @@ def evaluate_pose(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the figures go as JSON.")] = None,
 ) -> None:
-    """Compare found with labelled keypoints: PCK, tails, joint by joint; masks are the network's own.
+    """Compare found with labelled keypoints: PCK, tails, and joint by joint.
 
-    The box is given. Left and right are taken as they fit best: they are not claimed.
+    The box is given, the mask is the network's own. Left and right are taken as they fit best: they are not claimed.
     """
     from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
     from worker.training.pose.coco import read_labels

@@ -1,4 +1,4 @@
-"""`tailtrend train pose`: the keypoint network, from drawn animals to an ONNX file with its card."""
+"""`tailtrend train pose`: from drawn animals to a keypoint network (ONNX) with its card."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

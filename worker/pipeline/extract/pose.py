@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.pipeline.extract.detect import PAD_VALUE, Box
 from worker.pipeline.extract.keypoints import (
     EARS,
     MASK_PX,
@@ -21,7 +22,6 @@ from worker.pipeline.extract.keypoints import (
     Pose,
     Square,
 )
-from worker.pipeline.extract.locate import PAD_VALUE, Box
 from worker.pipeline.runtime import OnnxNetwork
 
 BUILT_IN = Path(__file__).parent / "pose_net" / "keypoints.onnx"
