@@ -26,7 +26,7 @@ def evaluate_pose(
 ) -> None:
     """Compare found with labelled keypoints: PCK, tails, and joint by joint.
 
-    The box is given, the mask is the network's own. Left and right are taken as they fit best: they are not claimed.
+    The box is given, the mask is the network's own. Of left and right the better fit counts.
     """
     from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
     from worker.training.pose.coco import read_labels

@@ -13,8 +13,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from worker.pipeline.architectures.export import OPSET, ExportDiffers
-from worker.pipeline.architectures.keypoint_net import OUTPUTS, PICTURE_PX, KeypointNet
 from worker.training.pose.fit import Progress
+from worker.training.pose.network import OUTPUTS, PICTURE_PX, KeypointNet
 from worker.training.pose.score import Scores
 
 MAX_DIFFERENCE = 0.05  # of a logit: the weights are rounded to 11 bits

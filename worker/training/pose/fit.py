@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from shared.errors import InputError
-from worker.pipeline.architectures.keypoint_net import PICTURE_PX, KeypointNet
 from worker.training.pose.loss import mirror, to_tensors, total_loss
+from worker.training.pose.network import PICTURE_PX, KeypointNet
 from worker.training.pose.stream import BATCH, Batch, Drawer, draw_batches
 
 CHECKPOINT = "checkpoint.pt"
