@@ -16,7 +16,9 @@ from api.routes import (
     jobs,
     notes,
     pets,
+    reports,
     service,
+    shared_reports,
     uploads,
     webhooks,
 )
@@ -32,6 +34,8 @@ BLUEPRINTS = (
     notes.bp,
     alerts.bp,
     exports.bp,
+    reports.bp,
+    shared_reports.bp,
     account.bp,
     webhooks.bp,
     analyze.bp,
