@@ -3,6 +3,7 @@
 from apiflask import APIFlask
 
 from api import errors
+from api.pages import site
 from api.routes import (
     FORM_OVERHEAD_BYTES,
     account,
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     analyze.bp,
     service.bp,
     docs.bp,
+    site.bp,
 )
 KEY = {"type": "http", "scheme": "bearer", "description": "An API key, `tt_...`."}
 ABOUT = "Short clips of a cat or dog in; behavioural signals, an honest state and a trend out."

@@ -61,7 +61,7 @@ gone_alerts AS (
     UNION SELECT id FROM alerts WHERE assessment_id IN (SELECT id FROM gone_assessments))
 """  # noqa: S608 - the literals below
     where = {
-        **dict.fromkeys(("api_keys", "idempotency_keys"), owner),
+        **dict.fromkeys(("api_keys", "idempotency_keys", "invites", "sign_ins"), owner),
         **{f"gone_{table}": "true" for table in GONE},
         **dict.fromkeys(OF_A_PET, "pet_id IN (SELECT id FROM gone_pets)"),
         "accounts": owner.replace("account_id", "id"),

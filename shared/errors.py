@@ -11,7 +11,7 @@ TailTrendError
 ├── NotFound                MediaExpired
 ├── Conflict                IdempotencyMismatch  JobNotFinal  JobFinal  EndpointDisabled
 │                           TooManyEndpoints  TooManyLinks  UploadFinal  AlertClosed
-├── NotAllowed              KeyMissing  KeyInvalid
+├── NotAllowed              KeyMissing  KeyInvalid  InviteInvalid  FormExpired
 ├── TooManyRequests         TooManyJobs
 ├── AttemptsExhausted       the clip ended its workers too often
 ├── NotConfigured           the operator's fault: a setting or a weight file is missing
@@ -252,6 +252,18 @@ class KeyInvalid(NotAllowed):
     """The API key is unknown or revoked."""
 
     code = "key_invalid"
+
+
+class InviteInvalid(NotAllowed):
+    """The invitation is unknown, was used before, or its time is over."""
+
+    code = "invite_invalid"
+
+
+class FormExpired(NotAllowed):
+    """The form was open too long, or was sent from another site; load the page again."""
+
+    code = "form_expired"
 
 
 class TooManyRequests(TailTrendError):

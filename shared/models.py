@@ -153,6 +153,41 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Invite(Base):
+    """A way for a person into an account's pages, once and until a time; only a hash is stored."""
+
+    __tablename__ = "invites"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("accounts.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str]  # for whom
+    code_sha256: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignIn(Base):
+    """A browser that was let into an account's pages; only a hash of its cookie is stored."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("accounts.id", ondelete="CASCADE"), index=True
+    )
+    api_key_id: Mapped[uuid.UUID | None] = mapped_column(  # ends with it; null: by an invite
+        ForeignKey("api_keys.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str]  # of the key or the invite
+    token_sha256: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+
+
 class Pet(Base):
     """One animal."""
 
@@ -715,6 +750,7 @@ class Alert(Base):
             postgresql_where=text("over_at IS NULL AND kind <> 'red_flag'"),
         ),
         Index("ix_alerts_snoozed", "snoozed_until", postgresql_where=text("state = 'snoozed'")),
+        Index("ix_alerts_open", "pet_id", postgresql_where=text("state = 'open'")),
         Index(
             "ix_alerts_unpushed",
             "pet_id",
@@ -808,9 +844,7 @@ class ReportView(Base):
     __tablename__ = "report_views"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
-    link_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("report_links.id", ondelete="CASCADE")
-    )
+    link_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("report_links.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     form: Mapped[str]
     network: Mapped[str]
