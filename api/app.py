@@ -17,7 +17,9 @@ from api.routes import (
     jobs,
     notes,
     pets,
+    reports,
     service,
+    shared_reports,
     uploads,
     webhooks,
 )
@@ -33,6 +35,8 @@ BLUEPRINTS = (
     notes.bp,
     alerts.bp,
     exports.bp,
+    reports.bp,
+    shared_reports.bp,
     account.bp,
     webhooks.bp,
     analyze.bp,

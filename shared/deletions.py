@@ -69,6 +69,8 @@ gone_alerts AS (
         "step_attempts": "job_id IN (SELECT id FROM gone_jobs)",
         "outbox": "job_id IN (SELECT id FROM gone_jobs)",
         "delivery_attempts": "delivery_id IN (SELECT id FROM gone_deliveries)",
+        "report_views": "link_id IN (SELECT id FROM report_links"
+        " WHERE pet_id IN (SELECT id FROM gone_pets))",
     }
     counts = ", ".join(
         f"(SELECT count(*) FROM {table} WHERE {which}) AS {table.removeprefix('gone_')}"  # noqa: S608
@@ -94,7 +96,7 @@ GONE = (
 )
 OF_A_PET = (
     *("baselines", "notes", "summaries", "pet_trends"),
-    *("trends_owed", "history_changes"),
+    *("trends_owed", "history_changes", "report_links"),
 )
 # What a late PUT may still leave below uploads/ is owed a later deletion since the beginning.
 OWE_OBJECTS = """
