@@ -34,8 +34,12 @@ def analyze(
     species: Annotated[Species, typer.Option(help="The animal in the clips.")] = Species.dog,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a clip.")] = False,
     weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Directory of the bundle that decides.")
+    ] = None,
 ) -> None:
     """Analyse clips on this machine and print what was seen, heard and concluded."""
+    from worker.pipeline.bundles import BUILT_IN
     from worker.pipeline.run import load_models
 
     logs.configure()
@@ -44,7 +48,10 @@ def analyze(
         raise typer.BadParameter("no clips there")
     chosen = settings()
     models = load_models(
-        weights or chosen.weights_dir, chosen.cache_dir.expanduser(), chosen.model_threads
+        weights or chosen.weights_dir,
+        chosen.cache_dir.expanduser(),
+        chosen.model_threads,
+        bundle_dir=bundle or BUILT_IN,
     )
     rows = []
     with progress_bar() as show:
@@ -121,5 +128,12 @@ def cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
     signals = ", ".join(said["signals"])
     if said["emotion"] is None:
         return f"cannot tell: {said['abstention']['code']}", "", signals, said["abstention"]["text"]
-    sure = f"{said['confidence']:.2f} uncalibrated, {said['evidence']} evidence"
-    return said["emotion"], sure, signals, said["recommendation"]["text"]
+    kind = "calibrated" if said["calibrated"] else "uncalibrated"
+    sure = f"{said['confidence']:.2f} {kind}, {said['evidence']} evidence"
+    return named(said), sure, signals, said["recommendation"]["text"]
+
+
+def named(said: dict[str, Any]) -> str:
+    """Return the state, with what else cannot be excluded: "Anxious or Alert"."""
+    others = [one for one in said["set"] or () if one != said["emotion"]]
+    return " or ".join([said["emotion"], *others])

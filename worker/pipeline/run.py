@@ -25,12 +25,21 @@ class Models:
     bundle: Bundle
 
 
-def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Models:
-    """Load every network whose weights are found; what is missing stays out."""
+def load_models(
+    weights_dir: Path | None,
+    cache_dir: Path,
+    threads: int,
+    *,
+    bundle_dir: Path = bundles.BUILT_IN,
+) -> Models:
+    """Load every network whose weights are found, and a bundle; what is missing stays out.
+
+    Raises BundleInvalid.
+    """
     return Models(
         extract=load_extract_models(weights_dir, cache_dir, threads),
         encode=load_encoders(weights_dir, cache_dir, threads),
-        bundle=bundles.load_bundle(),
+        bundle=bundles.load_bundle(bundle_dir),
     )
 
 

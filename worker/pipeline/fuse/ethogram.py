@@ -128,7 +128,7 @@ class Reading:
 @functools.lru_cache(maxsize=8)
 def load_ethogram(bundle: Bundle) -> Ethogram:
     """Read and check a bundle's ethogram."""
-    text = (bundle.directory / "ethogram.yaml").read_text("utf-8")
+    text = bundle.path("ethogram.yaml").read_text("utf-8")
     return Ethogram.model_validate(yaml.safe_load(text))
 
 
