@@ -43,6 +43,10 @@ class Posture:
         column = FEATURES.index(name)
         return np.asarray(self.rows[self.known[:, column], column])
 
+    def column(self, name: str) -> Floats:
+        """Return one feature of every picture, 0 where it could not be measured."""
+        return np.asarray(self.rows[:, FEATURES.index(name)])
+
     def flags(self, name: str) -> Flags:
         """Return in which pictures a feature could be measured."""
         return self.known[:, FEATURES.index(name)]

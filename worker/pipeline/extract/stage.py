@@ -60,6 +60,7 @@ class Facts:
     tags: Tags | None
     calls: tuple[Call, ...]
     timings_s: dict[str, float]
+    pose_by: str = ""  # whose numbers pose and posture are, '' where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
         tags=tags,
         calls=calls,
         timings_s={"decode": round(decoding_s, 4), **laps.seconds},
+        pose_by=models.pose.made_by if models.pose and pose else "",
     )
     audio = as_int16(decoded, shots.span_s)
     return Extract(facts, windows, cut, times_s, audio, masks, faces, kept, pose, posture)
