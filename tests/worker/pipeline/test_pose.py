@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from worker.pipeline.extract import pose as poses
+from worker.pipeline.extract.given_pose import load_pose_network
 from worker.pipeline.extract.keypoints import NAMES, POINTS
 from worker.pipeline.extract.pose import PoseNetwork, believable_tails, cut_square, peaks, square_of
 
@@ -83,3 +84,60 @@ def test_what_is_found_does_not_hang_on_what_is_looked_at_beside_it(network, noi
     boxes = [(0.2, 0.2, 0.8, 0.8)] * 12
     alone = network.look(pictures[5:6], boxes[:1])
     assert np.allclose(network.look(pictures, boxes).points[5], alone.points[0], atol=1e-3)
+
+
+def a_given_network(folder):
+    """Write a network that finds point 0 at the picture's brightest place, and its manifest."""
+    import hashlib
+    import json
+
+    import onnx
+    from onnx import TensorProto, helper
+
+    pool = helper.make_node(
+        "AveragePool", ["picture"], ["small"], kernel_shape=[4, 4], strides=[4, 4]
+    )
+    floats = TensorProto.FLOAT
+    graph = helper.make_graph(
+        [pool],
+        "given",
+        [helper.make_tensor_value_info("picture", floats, ["n", 3, 128, 128])],
+        [helper.make_tensor_value_info("small", floats, ["n", 3, 32, 32])],
+    )
+    opset = [helper.make_opsetid("", 20)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=10), folder / "given.onnx")
+    manifest = {
+        "name": "given-1",
+        "file": "given.onnx",
+        "sha256": hashlib.sha256((folder / "given.onnx").read_bytes()).hexdigest(),
+        "licence": "MIT",
+        "input_px": 128,
+        "mean": [0, 0, 0],
+        "deviation": [255, 255, 255],
+        "points": {"nose": 0},
+    }
+    (folder / "pose.json").write_text(json.dumps(manifest), "utf-8")
+    return manifest
+
+
+def test_a_given_network_takes_our_ones_place_by_its_manifest(tmp_path):
+    a_given_network(tmp_path)
+    network = load_pose_network([tmp_path], 1)
+    assert network.made_by == "given-1"
+    picture = np.zeros((1, 100, 100, 3), np.uint8)
+    picture[0, 28:34, 68:74] = 255
+    pose = network.look(picture, [(0.1, 0.1, 0.9, 0.9)])
+    nose = NAMES.index("nose")
+    assert pose.points[0, nose] == pytest.approx((0.71, 0.31), abs=0.03)
+    assert pose.confidence[0, nose] > 0.5
+    assert pose.confidence[0].sum() - pose.confidence[0, nose] < 1.0
+    assert not pose.posture.any()
+
+
+@pytest.mark.parametrize("changed", [{"sha256": "0" * 64}, {"points": {"wing": 0}}, {"file": 3}])
+def test_a_given_network_that_is_not_as_described_is_not_used(tmp_path, changed):
+    import json
+
+    manifest = a_given_network(tmp_path)
+    (tmp_path / "pose.json").write_text(json.dumps(manifest | changed), "utf-8")
+    assert load_pose_network([tmp_path], 1).made_by == poses.NAME
