@@ -3,6 +3,7 @@
 from apiflask import APIFlask
 
 from api import errors
+from api.pages import site
 from api.routes import (
     FORM_OVERHEAD_BYTES,
     account,
@@ -16,7 +17,9 @@ from api.routes import (
     jobs,
     notes,
     pets,
+    reports,
     service,
+    shared_reports,
     uploads,
     webhooks,
 )
@@ -32,11 +35,14 @@ BLUEPRINTS = (
     notes.bp,
     alerts.bp,
     exports.bp,
+    reports.bp,
+    shared_reports.bp,
     account.bp,
     webhooks.bp,
     analyze.bp,
     service.bp,
     docs.bp,
+    site.bp,
 )
 KEY = {"type": "http", "scheme": "bearer", "description": "An API key, `tt_...`."}
 ABOUT = "Short clips of a cat or dog in; behavioural signals, an honest state and a trend out."

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli import analyze, demo, evaluate, health, keys, models, prepare, up
+from cli import analyze, demo, evaluate, health, keys, models, prepare, psql, up
 from shared.errors import TailTrendError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app.command()(demo.demo)
 app.command()(analyze.analyze)
 app.command()(prepare.prepare)
 app.command()(health.health)
+app.command()(psql.psql)
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")

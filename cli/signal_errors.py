@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from tests.clips import ClipSpec, SoundTruth, Truth
     from worker.pipeline.extract import Extract, ExtractModels
-    from worker.pipeline.extract.locate import Box
+    from worker.pipeline.extract.detect import Box
     from worker.pipeline.extract.sound import SoundEvent
 
 ONSET_TOLERANCE_S = 0.1
@@ -134,7 +134,7 @@ def overlaps(
     times_s: NDArray[np.float64],
 ) -> tuple[float, ...]:
     """Return the intersection over union of each box with the true one."""
-    from worker.pipeline.extract.locate import overlap
+    from worker.pipeline.extract.detect import overlap
 
     scale = np.array([spec.width, spec.height] * 2, float)
     found = []

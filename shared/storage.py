@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -218,6 +219,13 @@ def signed_get_url(key: str, *, content_type: str) -> str:
     """Sign a URL that plays the object in a browser, with ranges, for a while."""
     asked = {"Key": key, "ResponseContentType": content_type}
     return _signed("get_object", asked, settings().media_url_s)
+
+
+@functools.cache
+def public_origin() -> str:
+    """Name the origin that signed URLs lead to, for a page's Content-Security-Policy."""
+    parts = urlsplit(_signed("get_object", {"Key": "any"}, 60))
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def ping() -> None:

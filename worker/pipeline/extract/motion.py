@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.pipeline.extract.detect import Box
 from worker.pipeline.extract.flow import Flow, flow_size, steady
-from worker.pipeline.extract.locate import Box
 
 MAX_STEP_S = 0.5
 CENTRE_WIDTH = 0.33  # of the picture: the centre prior where no box is known
