@@ -4,6 +4,7 @@ import typer
 
 from cli import evaluate_training
 from cli.evaluate_pose import evaluate_pose
+from cli.evaluate_shadow import evaluate_shadow
 from cli.evaluate_signals import evaluate_signals
 from cli.evaluate_trend import evaluate_trend
 
@@ -14,3 +15,4 @@ app.command("run")(evaluate_training.run)
 app.command("bundle")(evaluate_training.bundle)
 app.command("balance")(evaluate_training.balance)
 app.command("pose")(evaluate_pose)
+app.command("shadow")(evaluate_shadow)

@@ -57,6 +57,17 @@ def test_a_bundle_given_on_the_command_line_decides(run, folder, tmp_path):
     assert "so the ethogram decides" in missing["network of trial"]  # no encoder is loaded
 
 
+def test_explain_prints_contributions_and_draws_the_timeline(run, folder, tmp_path):
+    result = run(folder / "good.mp4", "--explain", "--pictures", tmp_path / "drawn")
+    assert result.exit_code == 0
+    assert "nats" in result.stdout
+    assert "not measurable, no pose network in this version: ears back" in result.stdout.replace(
+        "\n", " "
+    ).replace("  ", " ")
+    drawn = (tmp_path / "drawn" / "good.timeline.png").read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+
+
 def test_a_folder_that_is_no_bundle_is_named(run, folder, tmp_path):
     result = run(folder / "good.mp4", "--bundle", tmp_path)
     assert result.exit_code != 0

@@ -25,6 +25,8 @@ from worker.pipeline.encode import Encoding
 from worker.pipeline.extract import Extract
 from worker.pipeline.fuse import calibrate
 from worker.pipeline.fuse.rows import (
+    PICTURE,
+    PICTURE_NUMBERS,
     Mask,
     Row,
     covered,
@@ -177,10 +179,6 @@ def shapes(bundle: Bundle) -> dict[str, tuple[int, ...]]:
         one = PICTURE if feature.width == PICTURE_NUMBERS else (feature.width,)
         made[feature.name] = one if feature.frames is None else (feature.frames, *one)
     return made
-
-
-PICTURE = (3, 224, 224)
-PICTURE_NUMBERS = 3 * 224 * 224
 
 
 def frame_times(extracted: Extract) -> NDArray[np.float64]:
