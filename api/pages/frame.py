@@ -9,7 +9,7 @@ from flask import Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from api import auth, errors
-from api.pages import assets, dates, door, words
+from api.pages import assets, dates, door, telling, words
 from shared import storage
 from shared.errors import TailTrendError
 
@@ -43,6 +43,9 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "short_day": partial(dates.short_day, language),
         "moment": partial(dates.moment, language),
         "ago": partial(dates.ago, language),
+        "date_of": dates.day_of,
+        "weekday": partial(dates.weekday, language),
+        "weekdays": partial(dates.weekdays, language),
         "percent": partial(dates.percent, language),
         "asset": assets.url,
         "csrf_token": auth.form_token,
@@ -50,6 +53,25 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "here": request.full_path.rstrip("?"),
     }
     return render_template(template, **tools, **values)
+
+
+class Teller:
+    """The sentences about a pet, in the language of the request."""
+
+    def __init__(self, language: str) -> None:
+        self.change = partial(telling.change, language)
+        self.rates = partial(telling.rates, language)
+        self.notes = partial(telling.notes, language)
+        self.next_clip = partial(telling.next_clip, language)
+        self.seen = partial(telling.seen, language)
+        self.vet = partial(telling.vet, language)
+        self.in_ten = partial(telling.in_ten, language)
+        self.is_recent = telling.is_recent
+
+
+def teller() -> Teller:
+    """Give the sentences in the language of the request."""
+    return Teller(words.language())
 
 
 def add_headers(response: Response) -> Response:
