@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_percent
 
-DAY, DAY_WITH_YEAR, DAY_OF_WEEK = "MMMd", "yMMMd", "E"
 MOMENT = {"en": "d MMM y, HH:mm", "de": "d. MMM y, HH:mm", "ko": "y년 M월 d일 HH:mm"}
 SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
 LONG = {"en": "d MMM y", "de": "d. MMM y", "ko": "y년 M월 d일"}
@@ -48,6 +47,11 @@ def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
 def percent(language: str, share: float) -> str:
     """Write a probability, never as certain as 0 or 100 %."""
     return format_percent(min(0.99, max(0.01, round(share, 2))), locale=language)
+
+
+def day_of(iso: str) -> date:
+    """Give the day of an ISO 8601 day or time."""
+    return datetime.fromisoformat(iso).date()
 
 
 def local(at: datetime, zone: str) -> datetime:

@@ -5,10 +5,10 @@ from flask import Blueprint
 from werkzeug.exceptions import HTTPException
 
 from api.pages import assets, door, frame
-from api.pages.views import pets, sign_in
+from api.pages.views import clip, film, pet, pets, report, sign_in
 from shared.errors import TailTrendError
 
-VIEWS = (sign_in.bp, pets.bp)
+VIEWS = (sign_in.bp, pets.bp, pet.bp, film.bp, clip.bp, report.bp)
 
 bp = APIBlueprint("pages", __name__, template_folder="templates", enable_openapi=False)
 bp.before_request(door.admit)
