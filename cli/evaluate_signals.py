@@ -3,6 +3,7 @@
 import functools
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from shared.settings import settings
 if TYPE_CHECKING:
     from worker.pipeline.extract import ExtractModels
 
+CHECKOUT = Path(__file__).parents[1]
 WAG_WITHIN_HZ = 0.3
 F0_WITHIN_CENTS = 50.0
 SPEED_WITHIN = 0.15
@@ -70,7 +72,8 @@ def measured(clips: int, seed: int, processes: int, weights: Path | None) -> Ite
 
 def measure_one(index: int, *, seed: int, weights: Path | None) -> Errors:
     """Measure the index-th clip of the population."""
-    from tests.clips.population import specs  # the generator lives in the checkout only
+    sys.path.insert(0, str(CHECKOUT))  # the generator lives there, beside the packages, only
+    from tests.clips.population import specs
 
     *_, spec = specs(index + 1, seed)
     return signal_errors.measure(spec, models_of(weights))
