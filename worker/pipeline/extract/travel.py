@@ -1,4 +1,4 @@
-"""Measures how the body as a whole moves: its upper part is found again an eighth of a second later.
+"""Measures how the body as a whole moves: its upper part is found again 2/15 of a second later.
 
 Flow inside a silhouette is slower than the animal: at its edge it mixes with the background, and a
 plain coat has none. The outline itself is what tells.
