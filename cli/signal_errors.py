@@ -89,22 +89,22 @@ def true_beat(spec: "ClipSpec", truth: "Truth") -> float | None:
 
 
 def speeds(truth: "Truth", found: float) -> tuple[float, float] | None:
-    """Return the trunk's median speed of travel, true and found; None where it hardly travels.
+    """Return the median speed of the centre of mass, true and found; None where it hardly moves.
 
-    Travel as it is defined: the velocity's mean over 0.7 s, so that trembling in place is none.
+    As travel is defined: the velocity's mean over 0.7 s, so that trembling in place is none.
     """
-    if not len(truth.speed_bl_s) or not np.isfinite(truth.trunk_px).all():
+    if not len(truth.speed_bl_s) or not np.isfinite(truth.centre_px).all():
         return None
     true = float(np.nanmedian(true_travel(truth)))
     return (true, found) if true >= MOVES_BL_S else None
 
 
 def true_travel(truth: "Truth") -> NDArray[np.float64]:
-    """Return the trunk's speed (n,) against the scene, smoothed as the measure is."""
+    """Return the speed (n,) of the silhouette's centre against the scene, smoothed as measured."""
     from worker.pipeline.extract.movement import TRAVEL_SMOOTH_S, smooth
 
     turn, shift = truth.camera[:, :, :2], truth.camera[:, :, 2]
-    place = np.linalg.solve(turn, (truth.trunk_px - shift)[:, :, None])[:, :, 0]  # in the scene
+    place = np.linalg.solve(turn, (truth.centre_px - shift)[:, :, None])[:, :, 0]  # in the scene
     zoom = np.sqrt(np.abs(np.linalg.det(turn)))[:, None]
     velocity = np.gradient(place, truth.times_s, axis=0) * zoom / truth.body_length_px[:, None]
     fps = 1 / float(np.median(np.diff(truth.times_s)))

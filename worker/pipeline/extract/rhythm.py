@@ -26,7 +26,7 @@ TOP_BLOCKS = 4
 SAMPLES_A_CYCLE = 2.4
 
 PACE_HZ = (0.2, 0.6)
-PACE_MIN_REACH = 0.25  # body lengths to each side of the middle
+PACE_MIN_REACH = 0.2  # body lengths to each side of the middle
 PACE_MIN_TURNS = 3
 PACE_MIN_PROMINENCE = 4.0
 

@@ -1,4 +1,4 @@
-"""Measures how the body as a whole moves: its upper part is found again a fifth of a second later.
+"""Measures how the body as a whole moves: its upper part is found again 2/15 of a second later.
 
 Flow inside a silhouette is slower than the animal: at its edge it mixes with the background, and a
 plain coat has none. The outline itself is what tells.
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from worker.pipeline.extract.outline import Outline, boxes_at, shares_at
 
-STEP_S = 0.2
+STEP_S = 2 / 15
 ASIDE = 0.1  # of the box's width that is left out at each side: nose and tail
-UPPER = 0.6  # of its height: below it are legs, which go their own ways
-SEARCH = 0.5  # of the pattern's width, to each side: two and a half body lengths a second
+UPPER = 0.7  # of its height: below it are legs, which go their own ways
+SEARCH = 0.5  # of the pattern's width, to each side: nearly four body lengths a second
 MIN_SEARCH_PX = 6
 WIDENED_PX = 3  # a strip of background around the silhouette makes its edge part of the pattern
 MIN_LIKENESS = 0.4  # normalised correlation
