@@ -105,6 +105,14 @@ def read(path: Path) -> Dataset:
     return Dataset(path, raters, tuple(one for _, one in examples))
 
 
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a table's text. Raises DatasetInvalid."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DatasetInvalid([f"{path} does not exist."]) from error
+
+
 def parse(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the header and the rows that are not empty, with their line numbers."""
     try:

@@ -28,7 +28,8 @@ FORBIDDEN = (
     r"diagnos", r"disease", r"illness", r"\bill\b", r"\bsick", r"healthy", r"\bpain", r"\bcure",
     r"treat", r"disorder", r"symptom", r"syndrome", r"seizure", r"patholog",
     r"no (need for a )?vet",
-    r"not need", r"don't need", r"without (a|your) vet", r"nothing (is )?wrong", r"(is|are|be) fine",
+    r"not need", r"don't need", r"without (a|your) vet", r"nothing (is )?wrong",
+    r"(is|are|be) fine",
     r"all is well", r"no reason (to|for)", r"instead of (a|your) vet",
 )  # fmt: skip
 

@@ -14,9 +14,9 @@ from worker.pipeline.encode.vision import VisionEncoder
 from worker.pipeline.encode.whisper import WIDTH as AUDIO_WIDTH
 from worker.pipeline.encode.whisper import AudioEncoder
 from worker.pipeline.extract import Extract, artifact
+from worker.pipeline.extract.posture import WIDTH as POSE_WIDTH
 from worker.pipeline.extract.windows import WINDOW_S
 
-POSE_WIDTH = 32
 FRAMES_PER_S = 50  # of the sound encoder
 NO_FACES = "no faces were cut out"
 
@@ -82,11 +82,14 @@ def encode(extracted: Extract, models: EncodeModels) -> Encoding:
     presence = Presence(
         vision="" if vision is not None else "weights not found",
         audio=why_no_audio,
-        pose="no pose network in this version",
-        made_by=makers(models, {"vision": vision is not None, "audio": audio is not None}),
+        pose=pose_missing(extracted),
+        made_by=makers(models, {"vision": vision is not None, "audio": audio is not None})
+        | ({"pose": extracted.facts.pose_by} if extracted.facts.pose_by else {}),
         face=extracted.face_why or ("" if face is not None else "weights not found"),
     )
-    return Encoding(presence, vision, audio, None, None, windows, face)
+    posture = None if presence.pose else extracted.posture
+    rows, known = (posture.rows, posture.known) if posture else (None, None)
+    return Encoding(presence, vision, audio, rows, known, windows, face)
 
 
 def by_window(frames: NDArray[np.float32], extracted: Extract) -> NDArray[np.float32]:
@@ -104,6 +107,13 @@ def makers(models: EncodeModels, is_there: Mapping[str, bool]) -> dict[str, str]
     """Name the numbers of each modality that is there."""
     encoders = {"vision": models.vision, "audio": models.audio}
     return {m: e.made_by for m, e in encoders.items() if e is not None and is_there[m]}
+
+
+def pose_missing(extracted: Extract) -> str:
+    """Return why there are no pose numbers, '' when there are."""
+    if extracted.posture is None:
+        return "no verified pet to look at"
+    return "" if extracted.posture.known.any() else "no posture could be measured"
 
 
 def audio_missing(extracted: Extract, models: EncodeModels) -> str:

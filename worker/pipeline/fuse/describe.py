@@ -7,11 +7,10 @@ from worker.pipeline.extract import Extract
 from worker.pipeline.extract.tag import share_of
 from worker.pipeline.fuse.answer import Modality, SeenQuality, SignalDetail, ToldFlag
 from worker.pipeline.fuse.decide import Case
-from worker.pipeline.fuse.ethogram import Ethogram, Reading, contribution, gain
+from worker.pipeline.fuse.ethogram import Ethogram, Missing, Reading, contribution, gain
 from worker.pipeline.fuse.explain import parts
 from worker.pipeline.fuse.flags import RedFlag
 from worker.pipeline.fuse.recommend import Texts
-from worker.pipeline.fuse.signs import Missing
 from worker.pipeline.fuse.timeline import name_of
 
 MODALITIES = ("vision", "audio", "pose")  # always named; a face only where a network reads it

@@ -125,6 +125,14 @@ class Reading:
     share: float = 1.0  # of what it says, where others of its group say the same
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A sign that could not be measured, and why."""
+
+    key: str
+    why: str
+
+
 @functools.lru_cache(maxsize=8)
 def load_ethogram(bundle: Bundle) -> Ethogram:
     """Read and check a bundle's ethogram."""

@@ -34,7 +34,9 @@ def red_flags(extracted: Extract) -> list[RedFlag]:
     """Return the red flags of a clip in which a pet was seen."""
     if not extracted.facts.pet.pet_frames_share:
         return []
-    found = (panting_cat(extracted), sustained_yelping(extracted))
+    found = [panting_cat(extracted), sustained_yelping(extracted)]
+    if extracted.pose is not None:
+        found.append(collapse(extracted.picture_times_s, extracted.pose.posture))
     return [flag for flag in found if flag is not None]
 
 
