@@ -3,6 +3,8 @@
 import typer
 
 from cli import evaluate_training
+from cli.evaluate_pose import evaluate_pose
+from cli.evaluate_shadow import evaluate_shadow
 from cli.evaluate_signals import evaluate_signals
 from cli.evaluate_trend import evaluate_trend
 
@@ -12,3 +14,5 @@ app.command("signals")(evaluate_signals)
 app.command("run")(evaluate_training.run)
 app.command("bundle")(evaluate_training.bundle)
 app.command("balance")(evaluate_training.balance)
+app.command("pose")(evaluate_pose)
+app.command("shadow")(evaluate_shadow)

@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from cli import analyze, demo, evaluate, export, health, keys, labels, models, prepare, train, up
+from cli import (
+    analyze,
+    demo,
+    evaluate,
+    export,
+    health,
+    keys,
+    labels,
+    models,
+    prepare,
+    psql,
+    train,
+    up,
+)
 from shared.errors import TailTrendError
 
 app = typer.Typer(
@@ -18,6 +31,7 @@ app.command()(demo.demo)
 app.command()(analyze.analyze)
 app.command()(prepare.prepare)
 app.command()(health.health)
+app.command()(psql.psql)
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 app.command()(export.export)

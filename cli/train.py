@@ -9,10 +9,12 @@ import typer
 
 from cli import tables
 from cli.tables import LabelledTable, RunFolder, TestSet, WeightsDir
+from cli.train_pose import train_pose
 from worker.training.labels import Rule
 from worker.training.plan import Balance, LeakyRefused, Plan, Recipe, Split
 
 app = typer.Typer(no_args_is_help=True, help="Fit networks to labelled files.")
+app.command("pose")(train_pose)
 
 
 @app.callback()

@@ -90,9 +90,9 @@ def _run(work: Work, served: frozenset[Step]) -> None:
         with transaction() as session:
             jobs.continue_to(session, work.lease, following, progress=work.heartbeat.progress)
         step = following
-    result = steps.fuse(work, data)
+    result, shadow = steps.fuse(work, data), steps.shadow(work, data)
     with transaction() as session:
-        jobs.succeed(session, work.lease, result)
+        jobs.succeed(session, work.lease, result, shadow=shadow)
 
 
 def _hand_over(work: Work, step: Step, data: steps.Data) -> None:
