@@ -5,10 +5,30 @@ from flask import Blueprint
 from werkzeug.exceptions import HTTPException
 
 from api.pages import assets, door, frame
-from api.pages.views import pet, pets, sign_in
+from api.pages.views import (
+    alerts,
+    clips,
+    notes,
+    pet,
+    pet_settings,
+    pets,
+    settings,
+    sign_in,
+    webhooks,
+)
 from shared.errors import TailTrendError
 
-VIEWS = (sign_in.bp, pets.bp, pet.bp)
+VIEWS = (
+    sign_in.bp,
+    pets.bp,
+    pet.bp,
+    clips.bp,
+    notes.bp,
+    pet_settings.bp,
+    alerts.bp,
+    webhooks.bp,
+    settings.bp,
+)
 
 bp = APIBlueprint("pages", __name__, template_folder="templates", enable_openapi=False)
 bp.before_request(door.admit)
