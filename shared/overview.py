@@ -132,7 +132,8 @@ def glances(session: Session, pets: Sequence[Pet], *, now: datetime) -> list[Gla
         history.fold(session, pet)
     pet_ids = [pet.id for pet in pets]
     last, alarms = newest(session, pet_ids), open_alerts(session, pet_ids)
-    since = now.astimezone(UTC).date() - timedelta(weeks=SPARK_WEEKS)
+    today = now.astimezone(UTC).date()
+    since = today - timedelta(weeks=SPARK_WEEKS - 1, days=today.weekday() + 1)
     sparks = session.execute(SPARKS, {"pet_ids": pet_ids, "since": since}).all()
     return [
         Glance(

@@ -65,6 +65,8 @@ def _before() -> uuid.UUID | None:
         return None
 
 
-def _spark(glance: Glance, now: datetime) -> str:
+def _spark(glance: Glance, now: datetime) -> charts.Spark:
     today = history.today(glance.pet, now)
-    return charts.sparkline(glance.spark, today - timedelta(weeks=SPARK_WEEKS), today)
+    monday = today - timedelta(days=today.weekday())
+    usual = glance.trend["negative"]["usual"] if glance.trend["usual_from"] else None
+    return charts.sparkline(glance.spark, usual, monday - timedelta(weeks=SPARK_WEEKS - 1), monday)
