@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli import explain as reasons
 from shared import logs
 from shared.errors import InputError
 from shared.settings import settings
@@ -37,31 +38,60 @@ def analyze(
     bundle: Annotated[
         Path | None, typer.Option(help="Directory of the bundle that decides.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print what spoke for it; draw the timeline.")
+    ] = False,
+    pictures: Annotated[Path, typer.Option(help="Where --explain draws.")] = Path(),
+    draw: Annotated[
+        Path | None, typer.Option(help="Write the clip here with what was found drawn in (mp4).")
+    ] = None,
 ) -> None:
     """Analyse clips on this machine and print what was seen, heard and concluded."""
-    from worker.pipeline.bundles import BUILT_IN
-    from worker.pipeline.run import load_models
-
     logs.configure()
     found = clips_in(clips)
     if not found:
         raise typer.BadParameter("no clips there")
+    if draw is not None and len(found) > 1:
+        raise typer.BadParameter("--draw takes one clip")
+    models = load(weights, bundle)
+    rows: list[dict[str, Any]] = []
+    with progress_bar() as show:
+        for path in found:
+            row = result_of(path, species, models, show, draw)
+            rows.append(row)
+            if as_json:
+                typer.echo(json.dumps(row))
+    if explain:
+        explain_all(rows, pictures, Console(stderr=as_json))
+    elif not as_json:
+        Console().print(table_of(rows))
+
+
+def load(weights: Path | None, bundle: Path | None) -> "Models":
+    """Load the networks and the bundle that a command names, else those of the settings."""
+    from worker.pipeline.bundles import BUILT_IN
+    from worker.pipeline.run import load_models
+
     chosen = settings()
-    models = load_models(
+    return load_models(
         weights or chosen.weights_dir,
         chosen.cache_dir.expanduser(),
         chosen.model_threads,
         bundle_dir=bundle or BUILT_IN,
     )
-    rows = []
-    with progress_bar() as show:
-        for path in found:
-            row = result_of(path, species, models, show)
-            rows.append(row)
-            if as_json:
-                typer.echo(json.dumps(row))
-    if not as_json:
-        Console().print(table_of(rows))
+
+
+def explain_all(rows: list[dict[str, Any]], pictures: Path, console: Console) -> None:
+    """Print each answer's reasons and draw its timeline."""
+    pictures.mkdir(parents=True, exist_ok=True)
+    for row in rows:
+        name = Path(row["clip"]).name
+        if "error" in row:
+            console.print(f"\n[bold]{name}[/bold]: {row['error']['code']}")
+            continue
+        picture = pictures / f"{Path(name).stem}.timeline.png"
+        is_drawn = reasons.draw(row["assessment"], name, picture)
+        reasons.show(console, name, row["assessment"], picture if is_drawn else None)
 
 
 def clips_in(paths: list[Path]) -> list[Path]:
@@ -77,17 +107,24 @@ def clips_in(paths: list[Path]) -> list[Path]:
     return found
 
 
-def result_of(path: Path, species: str, models: "Models", show: "Show") -> dict[str, Any]:
-    """Return a clip's assessment, or the code and sentence of why there is none."""
+def result_of(
+    path: Path, species: str, models: "Models", show: "Show", draw: Path | None
+) -> dict[str, Any]:
+    """Return a clip's assessment, or the code and sentence of why there is none; draw it."""
     from worker.pipeline import run
 
     try:
-        assessment = run.analyze(
+        extracted, assessment = run.analyze_all(
             path, species=species, models=models, on_progress=lambda f: show(path.name, f)
         )
     except InputError as error:
         return {"clip": str(path), "error": {"code": error.code, "detail": error.detail}}
-    return {"clip": str(path), "assessment": assessment.as_json()}
+    said = assessment.as_json()
+    if draw is not None:
+        from cli import annotate
+
+        annotate.write(path, draw, extracted, said, lambda f: show(f"drawing {draw.name}", f))
+    return {"clip": str(path), "assessment": said}
 
 
 class Show:

@@ -90,9 +90,19 @@ def _run(work: Work, served: frozenset[Step]) -> None:
         with transaction() as session:
             jobs.continue_to(session, work.lease, following, progress=work.heartbeat.progress)
         step = following
-    result = steps.fuse(work, data)
+    result, shadow = steps.fuse(work, data), steps.shadow(work, data)
+    _keep_stills(work, steps.draw_moments(work, data, result))
     with transaction() as session:
-        jobs.succeed(session, work.lease, result)
+        jobs.succeed(session, work.lease, result, shadow=shadow)
+
+
+def _keep_stills(work: Work, paths: list[Path]) -> None:
+    """Store the stills of an assessment to come; they go again if it never comes."""
+    if not paths:
+        return
+    with transaction() as session:
+        jobs.mark_stills(session, work.lease)
+    steps.store_stills(work, paths)
 
 
 def _hand_over(work: Work, step: Step, data: steps.Data) -> None:

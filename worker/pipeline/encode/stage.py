@@ -68,6 +68,9 @@ PRESENCE = TypeAdapter(Presence)
 def encode(extracted: Extract, models: EncodeModels) -> Encoding:
     """Encode what is there with what is loaded."""
     vision = models.vision.encode(extracted.pictures) if models.vision else None
+    face = None
+    if models.vision and extracted.face_pictures is not None:
+        face = models.vision.encode(extracted.face_pictures)
     why_no_audio = audio_missing(extracted, models)
     audio = windows = None
     if not why_no_audio:
@@ -82,10 +85,11 @@ def encode(extracted: Extract, models: EncodeModels) -> Encoding:
         pose=pose_missing(extracted),
         made_by=makers(models, {"vision": vision is not None, "audio": audio is not None})
         | ({"pose": extracted.facts.pose_by} if extracted.facts.pose_by else {}),
+        face=extracted.face_why or ("" if face is not None else "weights not found"),
     )
     posture = None if presence.pose else extracted.posture
     rows, known = (posture.rows, posture.known) if posture else (None, None)
-    return Encoding(presence, vision, audio, rows, known, windows)
+    return Encoding(presence, vision, audio, rows, known, windows, face)
 
 
 def by_window(frames: NDArray[np.float32], extracted: Extract) -> NDArray[np.float32]:

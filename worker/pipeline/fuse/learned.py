@@ -24,10 +24,11 @@ from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import Encoding
 from worker.pipeline.extract import Extract
 from worker.pipeline.fuse import calibrate
+from worker.pipeline.fuse.occlude import Mask, covered
 from worker.pipeline.fuse.rows import (
-    Mask,
+    PICTURE,
+    PICTURE_NUMBERS,
     Row,
-    covered,
     feed,
     row_of,
     rows_without,
@@ -177,10 +178,6 @@ def shapes(bundle: Bundle) -> dict[str, tuple[int, ...]]:
         one = PICTURE if feature.width == PICTURE_NUMBERS else (feature.width,)
         made[feature.name] = one if feature.frames is None else (feature.frames, *one)
     return made
-
-
-PICTURE = (3, 224, 224)
-PICTURE_NUMBERS = 3 * 224 * 224
 
 
 def frame_times(extracted: Extract) -> NDArray[np.float64]:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipeline.architectures.inputs import PRESENT, QUALITY, SPECIES
+from worker.pipeline.architectures.inputs import PICTURE_PX, PRESENT, QUALITY, SPECIES
 from worker.pipeline.encode import Encoding, pooling
 from worker.pipeline.encode.vision import normalised
 from worker.pipeline.extract import Extract
 from worker.pipeline.extract.windows import WINDOW_S
+from worker.pipeline.fuse.occlude import Mask, covered
 from worker.pipeline.manifest import MODALITIES, Feature, Manifest
 
+PICTURE = (3, PICTURE_PX, PICTURE_PX)
+PICTURE_NUMBERS = 3 * PICTURE_PX * PICTURE_PX  # the width of a feature that is the picture itself
+
 Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,13 @@ def mean(rows: Array | None) -> Array | None:
 
 def faces(feature: Feature, extracted: Extract, encoding: Encoding) -> Array | None:
     """Return a sequence of 16: encoded faces, or the pet's crops, encoded or as pictures."""
-    if feature.of == "face":
-        return encoding.face
-    if encoding.vision is not None and feature.width == encoding.vision.shape[1]:
-        return pooling.sequence(encoding.vision)
-    if len(extracted.pictures) < 2:
-        return None
-    chosen = extracted.pictures[pooling.evenly(len(extracted.pictures))]
-    return normalised(chosen)  # (16, 3, 224, 224)
+    if feature.width != PICTURE_NUMBERS:
+        return encoding.face if feature.of == "face" else pooling.sequence(encoding.vision)
+    pictures = extracted.face_pictures
+    if feature.of == "pet":
+        n = len(extracted.pictures)
+        pictures = extracted.pictures[pooling.evenly(n)] if n > 1 else None
+    return None if pictures is None else normalised(pictures)  # (16, 3, 224, 224)
 
 
 def absence(modality: str, encoding: Encoding) -> str:
@@ -95,7 +97,7 @@ def reason(manifest: Manifest, modality: str, encoding: Encoding, sequence: Feat
     """Return why a modality's numbers are not those that a bundle learned from, '' if they are."""
     roles = {"vision": "vision_encoder", "audio": "audio_encoder", "pose": "pose"}
     maker = "vision" if modality == "face" else modality
-    if modality == "face" and sequence is not None and sequence.width != 576:
+    if modality == "face" and sequence is not None and sequence.width == PICTURE_NUMBERS:
         return ""
     wanted = [e.name for e in manifest.encoders if e.role == roles[maker]]
     made_by = encoding.presence.made_by.get(maker)
@@ -139,13 +141,6 @@ def pictured(row: Row, encoding: Encoding, shown: Mask) -> Row:
     if encoding.pose is not None and encoding.pose_mask is not None:
         pose, mask = encoding.pose[shown], encoding.pose_mask[shown]
     return dataclasses.replace(row, vision=vision, pose=pooling.pooled(pose, mask))
-
-
-def covered(extracted: Extract, times_s: NDArray[np.float64], hidden: Mask) -> Mask:
-    """Tell which times lie in a hidden window (w,)."""
-    middles = extracted.windows.middles_s[hidden]
-    near = np.abs(times_s[:, None] - middles[None]) <= WINDOW_S / 2
-    return np.asarray(near.any(axis=1))
 
 
 def feed(
