@@ -12,8 +12,9 @@ from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.extract import Detector, Extract, ExtractModels, SoundTagger, extract
-from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
+from worker.pipeline.extract.given_pose import load_pose_network
 from worker.pipeline.fuse import Assessment, fuse
+from worker.pipeline.weights import places_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
     return ExtractModels(
         detector=Detector(detector, threads) if detector else None,
         tagger=SoundTagger(tagger, threads) if tagger else None,
-        pose=PoseNetwork(threads=threads) if BUILT_IN.exists() else None,
+        pose=load_pose_network(places_of(weights_dir, cache_dir), threads),
     )
 
 

@@ -27,6 +27,7 @@ from worker.pipeline.runtime import OnnxNetwork
 BUILT_IN = Path(__file__).parent / "pose_net" / "keypoints.onnx"
 NAME = "tailtrend-keypoints-1"  # of the numbers: another network gives others
 LOOK_PX = 128
+HEAT_PX = 32
 MARGIN = 1.15  # of the box's longer side, as most of the drawn samples have it
 PICTURES_AT_ONCE = 10
 REACH_CELLS = 2  # cells each way of a heat map's peak that make up a point and its confidence
@@ -43,7 +44,7 @@ Outputs = dict[str, NDArray[np.float32]]
 class PoseNetwork:
     """The keypoint network with its decoding. Pictures and boxes in, `Pose` out."""
 
-    def __init__(self, path: Path = BUILT_IN, threads: int = 1, *, mirrored: bool = True) -> None:
+    def __init__(self, path: Path = BUILT_IN, threads: int = 1, *, mirrored: bool = False) -> None:
         self.made_by = NAME
         self.network = OnnxNetwork(path, threads)
         self.mirrored = mirrored

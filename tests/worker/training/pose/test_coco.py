@@ -32,12 +32,7 @@ def written(tmp_path, **changed):
     file = {
         "images": [{"id": 1, "file_name": "a.jpg"}],
         "annotations": [
-            {
-                "image_id": 1,
-                "category_id": 1,
-                "bbox": [10, 20, 30, 40],
-                "keypoints": [11, 21, 2, 0, 0, 0],
-            }
+            {"image_id": 1, "bbox": [10, 20, 30, 40], "keypoints": [11, 21, 2, 0, 0, 0]},
         ],
         "categories": [{"id": 1, "name": "dog", "keypoints": ["nose", "tail_tip"]}],
     }  # fmt: skip
