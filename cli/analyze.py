@@ -42,17 +42,22 @@ def analyze(
         bool, typer.Option("--explain", help="Print what spoke for it; draw the timeline.")
     ] = False,
     pictures: Annotated[Path, typer.Option(help="Where --explain draws.")] = Path(),
+    draw: Annotated[
+        Path | None, typer.Option(help="Write the clip here with what was found drawn in (mp4).")
+    ] = None,
 ) -> None:
     """Analyse clips on this machine and print what was seen, heard and concluded."""
     logs.configure()
     found = clips_in(clips)
     if not found:
         raise typer.BadParameter("no clips there")
+    if draw is not None and len(found) > 1:
+        raise typer.BadParameter("--draw takes one clip")
     models = load(weights, bundle)
     rows: list[dict[str, Any]] = []
     with progress_bar() as show:
         for path in found:
-            row = result_of(path, species, models, show)
+            row = result_of(path, species, models, show, draw)
             rows.append(row)
             if as_json:
                 typer.echo(json.dumps(row))
@@ -102,17 +107,24 @@ def clips_in(paths: list[Path]) -> list[Path]:
     return found
 
 
-def result_of(path: Path, species: str, models: "Models", show: "Show") -> dict[str, Any]:
-    """Return a clip's assessment, or the code and sentence of why there is none."""
+def result_of(
+    path: Path, species: str, models: "Models", show: "Show", draw: Path | None
+) -> dict[str, Any]:
+    """Return a clip's assessment, or the code and sentence of why there is none; draw it."""
     from worker.pipeline import run
 
     try:
-        assessment = run.analyze(
+        extracted, assessment = run.analyze_all(
             path, species=species, models=models, on_progress=lambda f: show(path.name, f)
         )
     except InputError as error:
         return {"clip": str(path), "error": {"code": error.code, "detail": error.detail}}
-    return {"clip": str(path), "assessment": assessment.as_json()}
+    said = assessment.as_json()
+    if draw is not None:
+        from cli import annotate
+
+        annotate.write(path, draw, extracted, said, lambda f: show(f"drawing {draw.name}", f))
+    return {"clip": str(path), "assessment": said}
 
 
 class Show:

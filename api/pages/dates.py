@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_percent
 
-DAY, DAY_WITH_YEAR, DAY_OF_WEEK = "MMMd", "yMMMd", "E"
-MOMENT = {"en": "d MMM y, HH:mm", "de": "d. MMM y, HH:mm", "ko": "y년 M월 d일 HH:mm"}
+CLOCK = {"en": ", HH:mm", "de": ", HH:mm", "ko": " HH:mm"}
 SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
 LONG = {"en": "d MMM y", "de": "d. MMM y", "ko": "y년 M월 d일"}
 LOCAL_INPUT = "%Y-%m-%dT%H:%M"  # of <input type="datetime-local">
@@ -35,8 +34,10 @@ def weekdays(language: str) -> list[str]:
 
 
 def moment(language: str, at: datetime, zone: str = "UTC") -> str:
-    """Write a moment on the owner's clock: 3 Nov 2026, 18:30."""
-    return format_datetime(local(at, zone), MOMENT[language], locale=language)
+    """Write a moment on the owner's clock: 3 Nov, 18:30; with its year when that is another."""
+    is_this_year = local(at, zone).year == local(datetime.now(UTC), zone).year
+    written = (SHORT if is_this_year else LONG)[language] + CLOCK[language]
+    return format_datetime(local(at, zone), written, locale=language)
 
 
 def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
@@ -48,6 +49,11 @@ def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
 def percent(language: str, share: float) -> str:
     """Write a probability, never as certain as 0 or 100 %."""
     return format_percent(min(0.99, max(0.01, round(share, 2))), locale=language)
+
+
+def day_of(iso: str) -> date:
+    """Give the day of an ISO 8601 day or time."""
+    return datetime.fromisoformat(iso).date()
 
 
 def local(at: datetime, zone: str) -> datetime:

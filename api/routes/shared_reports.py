@@ -52,7 +52,7 @@ def show(token: str) -> Response:
     chosen = words(language)
     until = chosen.day(link.expires_at.astimezone(facts.zone).date())
     page = render_template(
-        "report.html",
+        "shared_report.html",
         sheet=made.sheet(facts, language, {}),
         picture=made.picture(facts, language),
         still_url=made.still_url,
