@@ -15,6 +15,7 @@ from bench.size import FULL, TINY, Size
 
 SECTIONS = {  # name: module
     "stages": "bench.stages",
+    "weights": "bench.weights",
     "loop": "bench.loop",
     "jobs": "bench.jobs",
     "api": "bench.latency",
