@@ -175,7 +175,7 @@ def collect(
         made_at=now,
         trend=_trend(session, pet, span[1], now),
         weeks=_weeks(session, pet, span),
-        moments=_moments(session, clips),
+        moments=_moments(session, clips, lately),
         signals=tuple(SignalCount(*row) for row in signals),
         n_lately=sum(clip["recorded_at"] >= lately for clip in clips),
         n_before=sum(clip["recorded_at"] < lately for clip in clips),
@@ -209,9 +209,9 @@ def _week(told: Json) -> Week:
     return Week(date.fromisoformat(told["begins"]), told["n_clips"], told["n_abstained"], *rates)
 
 
-def _moments(session: Session, clips: Sequence[RowMapping]) -> tuple[Moment, ...]:
+def _moments(session: Session, clips: Sequence[RowMapping], lately: datetime) -> tuple[Moment, ...]:
     by_id = {clip["id"]: clip for clip in clips}
-    chosen = choose([_candidate(clip) for clip in clips])
+    chosen = choose([_candidate(clip) for clip in clips], lately)
     ids = [one.assessment_id for one, _ in chosen]
     shown = {row["id"]: row for row in session.execute(SHOWN, {"ids": ids}).mappings()}
     return tuple(
@@ -258,15 +258,16 @@ def stills(facts: Facts) -> dict[str, bytes]:
     return found
 
 
-def choose(candidates: Sequence[Candidate]) -> list[tuple[Candidate, str]]:
+def choose(candidates: Sequence[Candidate], lately: datetime) -> list[tuple[Candidate, str]]:
     """Choose the clips that tell most: the two tensest of different sessions and the calmest.
 
-    Of equally tense ones the latest. What is tense and what is calm lies on both sides of a half.
+    Those filmed since `lately` before older ones, and of equally tense ones the latest. What is
+    tense and what is calm lies on both sides of a half.
     """
     told = [one for one in candidates if one.tense is not None]
     tense = sorted(
         (one for one in told if (one.tense or 0) >= TENSE),
-        key=lambda one: (one.tense or 0, one.recorded_at),
+        key=lambda one: (one.recorded_at >= lately, one.tense or 0, one.recorded_at),
         reverse=True,
     )
     calm = [one for one in told if (one.tense or 0) < TENSE]
