@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import flask
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
@@ -19,9 +20,11 @@ from shared.clips import StoredFile, Told
 from shared.db import transaction
 from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
 from shared.models import Job, Upload
+from shared.settings import settings
 from shared.uploads import Announced
 
 CHUNK_BYTES = 1 << 20
+FORM_OVERHEAD_BYTES = 100_000  # the other fields of a multipart request
 
 Answer = dict[str, Any]
 
@@ -46,6 +49,14 @@ class Request:
         """Tell this request from another one that is sent with the same key."""
         said = f"{self.pet_id}|{self.told}|{self.expires_at}|{self.force}|"
         return hashlib.sha256(said.encode() + of).digest()
+
+
+def allow_upload() -> None:
+    """Let a form be as large as a clip may be; every other body stays small."""
+    if flask.request.mimetype == "multipart/form-data":
+        flask.request.max_content_length = (
+            settings().max_upload_mb * 1_000_000 + FORM_OVERHEAD_BYTES
+        )
 
 
 # --- a file in the request -------------------------------------------------------------------

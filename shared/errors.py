@@ -10,7 +10,7 @@ TailTrendError
 │                           MediaMissing
 ├── NotFound                MediaExpired
 ├── Conflict                IdempotencyMismatch  JobNotFinal  JobFinal  EndpointDisabled
-│                           TooManyEndpoints  UploadFinal  AlertClosed
+│                           TooManyEndpoints  TooManyLinks  UploadFinal  AlertClosed
 ├── NotAllowed              KeyMissing  KeyInvalid  InviteInvalid  FormExpired
 ├── TooManyRequests         TooManyJobs
 ├── AttemptsExhausted       the clip ended its workers too often
@@ -216,6 +216,12 @@ class TooManyEndpoints(Conflict):
     """The account has as many webhook endpoints as it may have."""
 
     code = "too_many_endpoints"
+
+
+class TooManyLinks(Conflict):
+    """The pet has as many live report links as it may have; revoke some."""
+
+    code = "too_many_links"
 
 
 class UploadFinal(Conflict):

@@ -200,6 +200,7 @@ class Pet(Base):
     breed: Mapped[str | None]
     birth_date: Mapped[date | None] = mapped_column(Date)
     time_zone: Mapped[str] = mapped_column(server_default="UTC")  # a day is the owner's day
+    is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))  # no animal: a demo
     # Raised by triggers with everything that a trend rests on; what was computed names it.
     history_version: Mapped[int] = mapped_column(BigInteger, server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -812,3 +813,44 @@ class HistoryChange(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     pet_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pets.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime | None]
+
+
+class ReportLink(Base):
+    """A way to one report without a key, for as long as it is good; only a hash of it is stored."""
+
+    __tablename__ = "report_links"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    pet_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pets.id", ondelete="CASCADE"))
+    token_sha256: Mapped[bytes] = mapped_column(unique=True)
+    name: Mapped[str]  # whom it is for
+    question: Mapped[str | None]
+    language: Mapped[str]
+    first: Mapped[date] = mapped_column(Date)
+    last: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("first <= last", name="span"),
+        Index(None, "pet_id", "id"),
+    )
+
+
+class ReportView(Base):
+    """One look at a report by its link. Of the address only the network is kept."""
+
+    __tablename__ = "report_views"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    link_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("report_links.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    form: Mapped[str]
+    network: Mapped[str]
+    agent: Mapped[str]
+
+    __table_args__ = (
+        CheckConstraint("form IN ('page', 'pdf')", name="form"),
+        Index(None, "link_id", "id"),
+    )

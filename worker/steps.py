@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shared import storage
+from shared import deletions, storage
 from shared.jobs import Lease
 from shared.models import Step
 from shared.settings import settings
@@ -99,6 +99,29 @@ def fuse(work: Work, data: Data) -> dict[str, Any]:
     assessment = fuse_stage.fuse(data.extract, data.encoding, bundle(), work.lease.species)
     timings_s = data.with_time(Step.FUSE, started_at).timings_s
     return replace(assessment, timings_s=timings_s).as_json()
+
+
+def draw_moments(work: Work, data: Data, result: dict[str, Any]) -> list[Path]:
+    """Draw a still for each moment of a result, and name it there; give the files in order."""
+    moments = result["moments"][: deletions.MOST_STILLS]
+    if data.extract is None or not moments:
+        return []
+    paths = []
+    drawn = fuse_stage.stills(data.extract, [tuple(m["span_s"]) for m in moments])
+    for number, (moment, jpeg) in enumerate(zip(moments, drawn, strict=True), start=1):
+        path = work.folder / f"moment-{number}.jpg"
+        path.write_bytes(jpeg)
+        moment["image_url"] = f"moments/{number}.jpg"  # below the assessment's own address
+        paths.append(path)
+    return paths
+
+
+def store_stills(work: Work, paths: list[Path]) -> None:
+    """Put stills beside their clip."""
+    for number, path in enumerate(paths, start=1):
+        key = deletions.still_key(work.lease.clip_key, number)
+        with path.open("rb") as file:
+            storage.put(key, file, content_type="image/jpeg")
 
 
 RUN: dict[Step, Callable[[Work, Data], Data]] = {Step.EXTRACT: extract, Step.ENCODE: encode}

@@ -1,5 +1,6 @@
 """What every page shares: its words and helpers, its headers, and how errors look."""
 
+from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -91,6 +92,12 @@ def teller() -> Teller:
     return Teller(words.language())
 
 
+def named(catalogue: str, choices: type[StrEnum], **values: object) -> list[tuple[str, str]]:
+    """Give the members of an enum with their words, for a form to choose from."""
+    language = words.language()
+    return [(one.value, words.say(language, f"{catalogue}.{one}", **values)) for one in choices]
+
+
 def add_headers(response: Response) -> Response:
     """Say what a page may load, and who may keep or frame it."""
     policy = POLICY.format(storage=storage.public_origin())
@@ -109,7 +116,7 @@ def http_error(error: HTTPException) -> tuple[str, int]:
     """Show what Flask and Werkzeug raise."""
     status = HTTPStatus(error.code or 500)
     code = errors.CODE_OF_STATUS.get(status, status.name.lower())
-    return _error(status, code, _in_words(code, error.description or status.phrase))
+    return _error(status, code, told_code(code, error.description or status.phrase))
 
 
 def unknown_error(error: Exception) -> tuple[str, int]:
@@ -121,10 +128,11 @@ def unknown_error(error: Exception) -> tuple[str, int]:
 
 def told(error: TailTrendError) -> str:
     """Say an error in the reader's language, where the catalogue has words for it."""
-    return _in_words(error.code, error.detail)
+    return told_code(error.code, error.detail)
 
 
-def _in_words(code: str, detail: str) -> str:
+def told_code(code: str, detail: str) -> str:
+    """Say an error that was stored as its code."""
     language, name = words.language(), f"error.{code}"
     return words.say(language, name) if words.knows(language, name) else detail
 

@@ -148,6 +148,7 @@ def storage_matches(evidence: Evidence) -> list[str]:
     orphans = [
         f"{key}: an orphan"
         for key in sorted(stored - needed)
+        if key.partition(".moment-")[0] not in needed
         if not any(key.startswith(prefix) for prefix in owed)
     ]
     return orphans + [f"{key}: missing" for key in sorted(needed - stored)]

@@ -11,7 +11,7 @@ import cv2
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
-from worker.pipeline.extract import Detector, ExtractModels, SoundTagger, extract
+from worker.pipeline.extract import Detector, Extract, ExtractModels, SoundTagger, extract
 from worker.pipeline.fuse import Assessment, fuse
 
 
@@ -55,6 +55,17 @@ def analyze(
 
     Raises what `extract` raises.
     """
+    return analyze_all(path, species=species, models=models, on_progress=on_progress)[1]
+
+
+def analyze_all(
+    path: Path,
+    *,
+    species: str,
+    models: Models,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+) -> tuple[Extract, Assessment]:
+    """Run the three steps on one clip; give what was measured as well. Raises as `analyze`."""
     started = perf_counter()
     extracted = extract(
         path, species=species, models=models.extract, on_progress=lambda f: on_progress(0.9 * f)
@@ -71,4 +82,4 @@ def analyze(
         "encode": round(encoded_at - extracted_at, 4),
         "fuse": round(fused_at - encoded_at, 4),
     }
-    return dataclasses.replace(assessment, timings_s=timings)
+    return extracted, dataclasses.replace(assessment, timings_s=timings)

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipeline.extract.locate import CROP_PX, MIN_BOX_PX, Box
+from worker.pipeline.extract.crop import CROP_PX, MIN_BOX_PX
+from worker.pipeline.extract.detect import Box
 
 CROP_LEAST = 0.8  # of the side
 MAX_SPEED = 0.05  # more would change wag rates, intervals and pitch: what the label rests on

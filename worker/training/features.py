@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from shared.errors import ClipUnreadable, InputError
 from worker.pipeline.encode import EncodeModels, encode
 from worker.pipeline.extract import ExtractModels, artifact, extract
+from worker.pipeline.extract.crop import crops
 from worker.pipeline.extract.decode import PICTURE_SIDE_PX
+from worker.pipeline.extract.detect import Box
 from worker.pipeline.extract.listen import ENCODER_RATE_HZ, Listener
-from worker.pipeline.extract.locate import Box, crops, locate
+from worker.pipeline.extract.locate import locate
 from worker.pipeline.extract.quality import measure_quality
 from worker.pipeline.extract.sound import measure_sound
 from worker.training import augment, fingerprints

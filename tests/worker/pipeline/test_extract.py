@@ -9,16 +9,9 @@ import pytest
 from tests.clips import SAMPLES
 from worker.pipeline.extract import ArtifactInvalid, Detector, extract, load, save
 from worker.pipeline.extract.artifact import read, write
-from worker.pipeline.extract.locate import (
-    Found,
-    apart,
-    carry,
-    crop,
-    follow,
-    locate,
-    overlap,
-    suppress,
-)
+from worker.pipeline.extract.crop import crop
+from worker.pipeline.extract.detect import Found, overlap, suppress
+from worker.pipeline.extract.locate import How, apart, believed, carry, follow, locate
 
 SHORT = replace(SAMPLES["no_sound"], duration_s=2.2)
 LOUD = replace(SAMPLES["talking_owner"], duration_s=2.2, width=160, height=96)
@@ -33,6 +26,9 @@ def test_an_extract_survives_its_file(measured, tmp_path):
     assert np.array_equal(again.pictures, extracted.pictures)
     assert np.array_equal(again.windows.rows, extracted.windows.rows)
     assert np.array_equal(again.audio_16k, extracted.audio_16k)
+    assert np.array_equal(again.masks, extracted.masks)
+    assert np.array_equal(again.face_pictures, extracted.face_pictures)
+    assert again.stills == extracted.stills
 
 
 def test_an_extract_without_sound_survives_its_file(measured, tmp_path):
@@ -44,8 +40,12 @@ def test_an_extract_without_sound_survives_its_file(measured, tmp_path):
 def test_an_extract_of_the_longest_clip_stays_below_25_megabytes(measured, tmp_path):
     extracted, _ = measured(LOUD)
     save(extracted, tmp_path / "extract.npz")
-    per_s = (tmp_path / "extract.npz").stat().st_size / extracted.facts.media.duration_s
-    assert 60 * per_s < 25e6
+    whole = (tmp_path / "extract.npz").stat().st_size
+    once = 0 if extracted.face_pictures is None else extracted.face_pictures.nbytes
+    sound = extracted.audio_16k.nbytes
+    a_picture = (whole - once - sound) / len(extracted.pictures)
+    longest = 121 * a_picture + 60 * 2 * 16_000 + 16 * 224 * 224 * 3  # two pictures a second
+    assert longest < 25e6
 
 
 @pytest.mark.parametrize("spoil", ["cut", "text", "shape", "facts"])
@@ -69,7 +69,7 @@ def test_without_a_detector_nothing_is_claimed_about_the_subject(measured):
     pet = measured(SHORT)[0].facts.pet
     assert pet.pet_frames_share is None
     assert pet.pets_seen is None
-    assert set(pet.boxes) == {None}
+    assert set(pet.how) == {How.GUESSED}
 
 
 def test_progress_ends_at_one(clip, nothing_seen):
@@ -115,6 +115,12 @@ def test_the_track_stays_with_one_dog_when_another_appears():
     assert [f.box[0] for f in follow(looks) if f] == [0.1, 0.12, 0.14]
 
 
+def test_a_faint_box_is_believed_only_where_it_continues_a_sure_one():
+    faint, elsewhere = dog(0.12, 0.12), dog(0.7, 0.12)
+    assert believed([dog(0.1), faint, elsewhere]) == [dog(0.1), faint, None]
+    assert believed([faint, faint]) == [None, None]
+
+
 def test_overlapping_boxes_are_one_animal():
     assert suppress([dog(0.1, 0.9), dog(0.12, 0.6), dog(0.6, 0.5)]) == [
         dog(0.1, 0.9),
@@ -149,12 +155,12 @@ def test_a_crop_of_a_mirrored_picture_is_the_mirrored_crop(noise):
 def test_a_davis_dog_is_located_in_most_pictures(name, shared_folder):
     folder = shared_folder / "data" / "davis-dog"
     detector = Detector(shared_folder / "weights" / "yolox_nano.onnx", threads=2)
-    paths = sorted((folder / "JPEGImages" / "480p" / name).glob("*.jpg"))[::6]
+    paths = sorted((folder / "JPEGImages" / "480p" / name).glob("*.jpg"))[::12]
     pictures = np.stack([cv2.imread(str(p))[:, :, ::-1] for p in paths])
     pet = locate(pictures, np.arange(len(paths)) * 0.5, detector)
     masks = [folder / "Annotations" / "480p" / name / f"{p.stem}.png" for p in paths]
     overlaps = [overlap(b, box_of(m)) for b, m in zip(pet.boxes, masks, strict=True)]
-    assert np.median(overlaps) >= 0.5
+    assert np.mean(overlaps) >= 0.6
 
 
 def box_of(mask_path):

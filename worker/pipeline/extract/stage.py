@@ -5,7 +5,7 @@ The grey stream is consumed here; what is kept is small enough to hand on as one
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -13,12 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from worker.pipeline.extract import artifact
+from worker.pipeline.extract import artifact, stills
+from worker.pipeline.extract.crop import CROP_PX, crops
 from worker.pipeline.extract.decode import Decoded, Media, decode
+from worker.pipeline.extract.detect import Detector
+from worker.pipeline.extract.face import LENGTH, Face, find_heads, sequence
 from worker.pipeline.extract.flow import Flow, follow_blocks
-from worker.pipeline.extract.locate import CROP_PX, Detector, Pet, crops, locate
+from worker.pipeline.extract.guess import guess_boxes
+from worker.pipeline.extract.locate import How, Pet, locate
+from worker.pipeline.extract.mask import MASK_PX, silhouettes
 from worker.pipeline.extract.motion import measure_motion
 from worker.pipeline.extract.movement import Movement, sum_up
+from worker.pipeline.extract.outline import Outline
 from worker.pipeline.extract.quality import Quality, measure_quality
 from worker.pipeline.extract.shots import Shots, find_shots
 from worker.pipeline.extract.sound import Sound, measure_sound
@@ -45,6 +51,7 @@ class Facts:
     quality: Quality
     shots: Shots
     pet: Pet
+    face: Face
     movement: Movement
     sound: Sound | None
     tags: Tags | None
@@ -56,7 +63,9 @@ class Facts:
 class Extract:
     """The first step's result, for the analysed span only.
 
-    pictures (n, 224, 224, 3) uint8 RGB crops with their times; audio_16k (m,) int16 or None.
+    pictures (n, 224, 224, 3) uint8 RGB crops with their times, masks (n, 64, 64) uint8 the pet's
+    silhouettes over the same squares; face_pictures (16, 224, 224, 3) uint8 RGB or None, then
+    `face_why` says why; audio_16k (m,) int16 or None; stills: each whole picture as a small JPEG.
     """
 
     facts: Facts
@@ -64,6 +73,14 @@ class Extract:
     pictures: NDArray[np.uint8]
     picture_times_s: NDArray[np.float64]
     audio_16k: NDArray[np.int16] | None
+    masks: NDArray[np.uint8]
+    face_pictures: NDArray[np.uint8] | None
+    stills: tuple[bytes, ...]
+
+    @property
+    def face_why(self) -> str:
+        """Say why there is no face sequence, '' when there is."""
+        return self.facts.face.why
 
 
 FACTS = TypeAdapter(Facts)
@@ -101,12 +118,22 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
         coming = beside.submit(hear_and_follow, decoded, grey, models.tagger)
         quality = measure_quality(pictures)
         pet = locate(pictures, times_s, models.detector)
-        cut = crops(pictures, pet.boxes)
+        kept = stills.keep(pictures)
         laps.mark("locate")
+        masks = silhouettes(pictures, pet.boxes)
+        laps.mark("masks")
         sound, tags, flow = coming.result()
     laps.mark("flow_and_sound")  # what the detector did not hide
-    size = (grey.shape[2], grey.shape[1])
-    motion = measure_motion(flow, size, grey_times_s, pet.boxes, times_s)
+    if models.detector is None:
+        pet = guessed(pet, flow, grey_times_s, times_s)
+        masks = silhouettes(pictures, pet.boxes)
+    cut = crops(pictures, pet.boxes, masks)
+    face = find_heads(pet.boxes, masks, (pictures.shape[2], pictures.shape[1]))
+    faces = sequence(pictures, face, pet.boxes, masks)
+    laps.mark("crops")
+    verified = pet.boxes if models.detector else (None,) * len(pet.boxes)
+    outline = Outline(verified, masks, times_s, (pictures.shape[2], pictures.shape[1]))
+    motion = measure_motion(flow, grey, grey_times_s, outline)
     movement = sum_up(motion)
     calls = name_calls(sound.events, tags, species) if sound and tags else ()
     windows = measure_windows(shots.span_s, motion, sound, calls)
@@ -117,13 +144,24 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
         quality=quality,
         shots=shots,
         pet=pet,
+        face=face,
         movement=movement,
         sound=sound,
         tags=tags,
         calls=calls,
         timings_s={"decode": round(decoding_s, 4), **laps.seconds},
     )
-    return Extract(facts, windows, cut, times_s, as_int16(decoded, shots.span_s))
+    audio = as_int16(decoded, shots.span_s)
+    return Extract(facts, windows, cut, times_s, audio, masks, faces, kept)
+
+
+def guessed(
+    pet: Pet, flow: Flow, grey_times_s: NDArray[np.float64], times_s: NDArray[np.float64]
+) -> Pet:
+    """Put boxes where something moves in place of none; they stay unverified."""
+    middles = (grey_times_s[:-1] + grey_times_s[1:]) / 2
+    boxes = guess_boxes(flow, middles, times_s)
+    return replace(pet, boxes=boxes, how=(How.GUESSED,) * len(boxes))
 
 
 def hear_and_follow(
@@ -176,7 +214,11 @@ def save(extracted: Extract, path: Path) -> None:
         "window_rows": extracted.windows.rows,
         "pictures": extracted.pictures,
         "picture_times_s": extracted.picture_times_s,
+        "masks": extracted.masks,
     }
+    arrays["stills"], arrays["still_ends"] = stills.packed(extracted.stills)
+    if extracted.face_pictures is not None:
+        arrays["face_pictures"] = extracted.face_pictures
     if extracted.audio_16k is not None:
         arrays["audio_16k"] = extracted.audio_16k
     artifact.write(path, FACTS.dump_json(extracted.facts), arrays)
@@ -195,10 +237,20 @@ def load(path: Path) -> Extract:
     rows = artifact.expect(arrays, "window_rows", (w, len(COLUMNS)), "float32")
     pictures = artifact.expect(arrays, "pictures", (n, CROP_PX, CROP_PX, 3), "uint8")
     audio = artifact.expect(arrays, "audio_16k", (-1,), "int16") if "audio_16k" in arrays else None
+    masks = artifact.expect(arrays, "masks", (n, MASK_PX, MASK_PX), "uint8")
+    faces = None
+    if "face_pictures" in arrays:
+        shape = (LENGTH, CROP_PX, CROP_PX, 3)
+        faces = np.asarray(artifact.expect(arrays, "face_pictures", shape, "uint8"), np.uint8)
+    joined = artifact.expect(arrays, "stills", (-1,), "uint8")
+    ends = artifact.expect(arrays, "still_ends", (n,), "int64")
     return Extract(
         facts=facts,
         windows=Windows(np.asarray(middles_s, np.float64), np.asarray(rows, np.float32)),
         pictures=np.asarray(pictures, np.uint8),
         picture_times_s=np.asarray(times_s, np.float64),
         audio_16k=None if audio is None else np.asarray(audio, np.int16),
+        masks=np.asarray(masks, np.uint8),
+        face_pictures=faces,
+        stills=stills.unpacked(np.asarray(joined, np.uint8), np.asarray(ends, np.int64)),
     )
