@@ -31,8 +31,8 @@ $(SAMPLES)/.made: $(VENV)/.installed
 	$(BIN)/python -m tests.clips distressed_cat $(SAMPLES)/distressed_cat.mp4
 	@touch $@
 
-demo: $(VENV)/.installed $(SAMPLES)/.made ## Start everything and analyse sample clips (CLIP=path, KEEP=0, PORT=n)
-	$(BIN)/tailtrend demo $(CLIP) --port $(PORT) $(if $(filter 0,$(KEEP)),--no-keep,--keep)
+demo: $(VENV)/.installed $(SAMPLES)/.made ## Start everything, analyse sample clips, fill a simulated pet (CLIP=path, KEEP=0, PORT=n, EMPTY=1)
+	$(BIN)/tailtrend demo $(CLIP) --port $(PORT) $(if $(filter 0,$(KEEP)),--no-keep,--keep) $(if $(filter 1,$(EMPTY)),--empty)
 
 dev: $(VENV)/.installed ## Run the local stack in the foreground
 	$(BIN)/tailtrend up --port $(PORT)

@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import flask
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
@@ -19,9 +20,11 @@ from shared.clips import StoredFile, Told
 from shared.db import transaction
 from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
 from shared.models import Job, Upload
+from shared.settings import settings
 from shared.uploads import Announced
 
 CHUNK_BYTES = 1 << 20
+FORM_OVERHEAD_BYTES = 100_000  # the other fields of a multipart request
 
 Answer = dict[str, Any]
 
@@ -36,16 +39,28 @@ class Request:
     idempotency_key: str | None
     expires_at: datetime | None = None
     force: bool = False
+    bundle: str | None = None
 
     def check(self) -> None:
-        """Refuse before any byte is stored. Raises BadRecordedAt, BadDeadline."""
+        """Refuse before any byte is stored. Raises BadRecordedAt, BadDeadline, UnknownBundle."""
+        jobs.checked_bundle(self.bundle)
         clips.checked_recorded_at(self.told.recorded_at)
         jobs.checked_deadline(self.expires_at)
 
     def fingerprint(self, *, of: bytes) -> bytes:
         """Tell this request from another one that is sent with the same key."""
         said = f"{self.pet_id}|{self.told}|{self.expires_at}|{self.force}|"
+        if self.bundle is not None:
+            said += f"{self.bundle}|"
         return hashlib.sha256(said.encode() + of).digest()
+
+
+def allow_upload() -> None:
+    """Let a form be as large as a clip may be; every other body stays small."""
+    if flask.request.mimetype == "multipart/form-data":
+        flask.request.max_content_length = (
+            settings().max_upload_mb * 1_000_000 + FORM_OVERHEAD_BYTES
+        )
 
 
 # --- a file in the request -------------------------------------------------------------------
@@ -80,7 +95,9 @@ def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes
         before = idempotency.find(session, account_id, key, fingerprint)
         if before is not None:
             return before
-    same = None if request.force else jobs.find_same(session, account_id, request.pet_id, sha256)
+    if request.force:
+        return None
+    same = jobs.find_same(session, account_id, request.pet_id, sha256, bundle=request.bundle)
     if same is None:
         return None
     return _once(session, request, fingerprint, lambda: _answer(same, is_duplicate=True))
@@ -90,7 +107,8 @@ def _accept(session: Session, request: Request, file: StoredFile) -> Answer:
     pet = pets.get(session, request.account_id, request.pet_id)
     clip = clips.accept(session, pet, file, request.told)
     deadline = jobs.checked_deadline(request.expires_at)
-    return _answer(jobs.submit(session, clip, expires_at=deadline), is_duplicate=False)
+    job = jobs.submit(session, clip, expires_at=deadline, bundle=request.bundle)
+    return _answer(job, is_duplicate=False)
 
 
 def _once(
@@ -135,7 +153,7 @@ def announce(request: Request, *, size_bytes: int, sha256: bytes) -> Upload:
         upload_id = uploads.reserve(session)
     multipart_id = uploads.start_parts(upload_id, size_bytes)
     deadline = jobs.checked_deadline(request.expires_at)
-    announced = Announced(size_bytes, sha256, request.told, deadline, request.force)
+    announced = Announced(size_bytes, sha256, request.told, deadline, request.force, request.bundle)
 
     def create() -> Answer:
         pet = pets.get(session, request.account_id, request.pet_id)
@@ -215,10 +233,11 @@ def _verified(upload: Upload) -> tuple[StoredFile, str]:
 def _same(session: Session, upload: Upload) -> Job | None:
     if upload.force:
         return None
-    return jobs.find_same(session, upload.account_id, upload.pet_id, upload.sha256)
+    account_id, pet_id = upload.account_id, upload.pet_id
+    return jobs.find_same(session, account_id, pet_id, upload.sha256, bundle=upload.bundle)
 
 
 def _submit(session: Session, upload: Upload, file: StoredFile) -> Job:
     pet = pets.get(session, upload.account_id, upload.pet_id)
     clip = clips.accept(session, pet, file, uploads.told(upload))
-    return jobs.submit(session, clip, expires_at=upload.job_expires_at)
+    return jobs.submit(session, clip, expires_at=upload.job_expires_at, bundle=upload.bundle)

@@ -22,6 +22,7 @@ from shared.errors import TooManyRequests
 from shared.settings import settings
 
 BROKER_TIMEOUT_S = 0.05
+REPORT_LOOKS = 60  # of one address in each window: tokens cannot be guessed, pages cost
 BROKER_PAUSE_S = 5.0  # after a failure, one request in this time tries the broker again
 
 log = structlog.get_logger()
@@ -112,6 +113,12 @@ def draw_for_key(key_id: str) -> None:
 def draw_for_failed_key(address: str) -> None:
     """Count a wrong API key from a client address. Raises TooManyRequests."""
     policy = Policy("failed-key", settings().rate_failed_keys, settings().rate_window_s)
+    throttle().draw(policy, address).check()
+
+
+def draw_for_report(address: str) -> None:
+    """Count a look at a shared report from a client address. Raises TooManyRequests."""
+    policy = Policy("report", REPORT_LOOKS, settings().rate_window_s)
     throttle().draw(policy, address).check()
 
 

@@ -63,7 +63,7 @@ gone_alerts AS (
     UNION SELECT id FROM alerts WHERE assessment_id IN (SELECT id FROM gone_assessments))
 """  # noqa: S608 - the literals below
     where = {
-        **dict.fromkeys(("api_keys", "idempotency_keys"), owner),
+        **dict.fromkeys(("api_keys", "idempotency_keys", "invites", "sign_ins"), owner),
         **{f"gone_{table}": "true" for table in GONE},
         **dict.fromkeys(OF_A_PET, "pet_id IN (SELECT id FROM gone_pets)"),
         "accounts": owner.replace("account_id", "id"),
@@ -71,6 +71,8 @@ gone_alerts AS (
         "step_attempts": "job_id IN (SELECT id FROM gone_jobs)",
         "outbox": "job_id IN (SELECT id FROM gone_jobs)",
         "delivery_attempts": "delivery_id IN (SELECT id FROM gone_deliveries)",
+        "report_views": "link_id IN (SELECT id FROM report_links"
+        " WHERE pet_id IN (SELECT id FROM gone_pets))",
     }
     counts = ", ".join(
         f"(SELECT count(*) FROM {table} WHERE {which}) AS {table.removeprefix('gone_')}"  # noqa: S608
@@ -96,7 +98,7 @@ GONE = (
 )
 OF_A_PET = (
     *("baselines", "notes", "summaries", "pet_trends"),
-    *("trends_owed", "history_changes"),
+    *("trends_owed", "history_changes", "report_links"),
 )
 # What a late PUT may still leave below uploads/ is owed a later deletion since the beginning.
 OWE_OBJECTS = """

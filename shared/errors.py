@@ -10,8 +10,8 @@ TailTrendError
 │                           MediaMissing
 ├── NotFound                MediaExpired
 ├── Conflict                IdempotencyMismatch  JobNotFinal  JobFinal  EndpointDisabled
-│                           TooManyEndpoints  UploadFinal  AlertClosed
-├── NotAllowed              KeyMissing  KeyInvalid
+│                           TooManyEndpoints  TooManyLinks  UploadFinal  AlertClosed
+├── NotAllowed              KeyMissing  KeyInvalid  InviteInvalid  FormExpired
 ├── TooManyRequests         TooManyJobs
 ├── AttemptsExhausted       the clip ended its workers too often
 ├── NotConfigured           the operator's fault: a setting or a weight file is missing
@@ -218,6 +218,12 @@ class TooManyEndpoints(Conflict):
     code = "too_many_endpoints"
 
 
+class TooManyLinks(Conflict):
+    """The pet has as many live report links as it may have; revoke some."""
+
+    code = "too_many_links"
+
+
 class UploadFinal(Conflict):
     """The upload was completed or canceled, or its time is over."""
 
@@ -246,6 +252,18 @@ class KeyInvalid(NotAllowed):
     """The API key is unknown or revoked."""
 
     code = "key_invalid"
+
+
+class InviteInvalid(NotAllowed):
+    """The invitation is unknown, was used before, or its time is over."""
+
+    code = "invite_invalid"
+
+
+class FormExpired(NotAllowed):
+    """The form was open too long, or was sent from another site; load the page again."""
+
+    code = "form_expired"
 
 
 class TooManyRequests(TailTrendError):

@@ -153,6 +153,41 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Invite(Base):
+    """A way for a person into an account's pages, once and until a time; only a hash is stored."""
+
+    __tablename__ = "invites"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("accounts.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str]  # for whom
+    code_sha256: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignIn(Base):
+    """A browser that was let into an account's pages; only a hash of its cookie is stored."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("accounts.id", ondelete="CASCADE"), index=True
+    )
+    api_key_id: Mapped[uuid.UUID | None] = mapped_column(  # ends with it; null: by an invite
+        ForeignKey("api_keys.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str]  # of the key or the invite
+    token_sha256: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+
+
 class Pet(Base):
     """One animal."""
 
@@ -165,6 +200,7 @@ class Pet(Base):
     breed: Mapped[str | None]
     birth_date: Mapped[date | None] = mapped_column(Date)
     time_zone: Mapped[str] = mapped_column(server_default="UTC")  # a day is the owner's day
+    is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))  # no animal: a demo
     # Raised by triggers with everything that a trend rests on; what was computed names it.
     history_version: Mapped[int] = mapped_column(BigInteger, server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -229,6 +265,7 @@ class Job(Base):
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     retry_of: Mapped[uuid.UUID | None]
+    bundle: Mapped[str | None]  # what is to decide; None: the server's own
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -276,6 +313,7 @@ class Upload(Base):
     note: Mapped[str | None]
     retention: Mapped[str] = mapped_column(server_default=Retention.KEEP)
     retention_days: Mapped[int | None] = mapped_column(SmallInteger)
+    bundle: Mapped[str | None]
     force: Mapped[bool]  # analyse even what was analysed before
     job_expires_at: Mapped[datetime | None]
     job_id: Mapped[uuid.UUID | None] = mapped_column(
@@ -399,6 +437,20 @@ class Assessment(Base):
             ],
         ),
     )
+
+
+class Shadow(Base):
+    """What a second bundle would have said of a job's clip; never shown as its answer."""
+
+    __tablename__ = "shadows"
+
+    job_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    bundle: Mapped[str]
+    emotion: Mapped[str | None]
+    result: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class IdempotencyKey(Base):
@@ -714,6 +766,7 @@ class Alert(Base):
             postgresql_where=text("over_at IS NULL AND kind <> 'red_flag'"),
         ),
         Index("ix_alerts_snoozed", "snoozed_until", postgresql_where=text("state = 'snoozed'")),
+        Index("ix_alerts_open", "pet_id", postgresql_where=text("state = 'open'")),
         Index(
             "ix_alerts_unpushed",
             "pet_id",
@@ -776,3 +829,44 @@ class HistoryChange(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     pet_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pets.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime | None]
+
+
+class ReportLink(Base):
+    """A way to one report without a key, for as long as it is good; only a hash of it is stored."""
+
+    __tablename__ = "report_links"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    pet_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pets.id", ondelete="CASCADE"))
+    token_sha256: Mapped[bytes] = mapped_column(unique=True)
+    name: Mapped[str]  # whom it is for
+    question: Mapped[str | None]
+    language: Mapped[str]
+    first: Mapped[date] = mapped_column(Date)
+    last: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("first <= last", name="span"),
+        Index(None, "pet_id", "id"),
+    )
+
+
+class ReportView(Base):
+    """One look at a report by its link. Of the address only the network is kept."""
+
+    __tablename__ = "report_views"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    link_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("report_links.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    form: Mapped[str]
+    network: Mapped[str]
+    agent: Mapped[str]
+
+    __table_args__ = (
+        CheckConstraint("form IN ('page', 'pdf')", name="form"),
+        Index(None, "link_id", "id"),
+    )

@@ -34,6 +34,7 @@ def create(
     breed: str | None = None,
     birth_date: date | None = None,
     time_zone: str = "UTC",
+    is_simulated: bool = False,
 ) -> Pet:
     """Add a pet to an account."""
     pet = Pet(
@@ -43,6 +44,7 @@ def create(
         breed=breed,
         birth_date=birth_date,
         time_zone=time_zone,
+        is_simulated=is_simulated,
     )
     session.add(pet)
     session.flush()

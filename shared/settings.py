@@ -70,6 +70,20 @@ class Settings(BaseSettings):
         1, ge=1, description="CPU threads of each model session in one worker process."
     )
 
+    bundle: str = Field(
+        "ethogram",
+        description="What decides: `ethogram` (built in), a directory, or s3://bucket/prefix.",
+    )
+    bundles: dict[str, str] = Field(
+        {}, description="Bundles that a job may ask for, as JSON: name to place, as above."
+    )
+    shadow_bundle: str | None = Field(
+        None, description="A second bundle that is run beside, and never shown as an answer."
+    )
+    device: str = Field(
+        "cpu", description="Where encoders run: cpu, or cuda:0; without it the CPU, with a word."
+    )
+
     lease_s: float = Field(30, gt=0, description="How long a claim lives without a heartbeat.")
     max_attempts: int = Field(3, ge=1, description="Claims that may end without a word (crashes).")
     max_transient_failures: int = Field(

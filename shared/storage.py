@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -99,10 +100,10 @@ def put(key: str, body: IO[bytes], *, content_type: str = "application/octet-str
         )
 
 
-def get(key: str, path: Path) -> None:
-    """Fetch an object into a file. Raises MediaMissing."""
+def get(key: str, path: Path, *, bucket: str | None = None) -> None:
+    """Fetch an object into a file, from our bucket unless another is named. Raises MediaMissing."""
     with _translated():
-        answer = client().get_object(Bucket=settings().s3_bucket, Key=key)
+        answer = client().get_object(Bucket=bucket or settings().s3_bucket, Key=key)
         with path.open("wb") as file:
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
                 file.write(chunk)
@@ -218,6 +219,13 @@ def signed_get_url(key: str, *, content_type: str) -> str:
     """Sign a URL that plays the object in a browser, with ranges, for a while."""
     asked = {"Key": key, "ResponseContentType": content_type}
     return _signed("get_object", asked, settings().media_url_s)
+
+
+@functools.cache
+def public_origin() -> str:
+    """Name the origin that signed URLs lead to, for a page's Content-Security-Policy."""
+    parts = urlsplit(_signed("get_object", {"Key": "any"}, 60))
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def ping() -> None:

@@ -75,5 +75,8 @@ def _forget_clients() -> None:
     settings.cache_clear()
     if db.engine.cache_info().currsize:
         db.engine().dispose()
-    for cached in (db.engine, queue.publisher, queue._redis, storage.client, storage.public_client):
+    for cached in (
+        *(db.engine, queue.publisher, queue._redis),
+        *(storage.client, storage.public_client, storage.public_origin),
+    ):
         cached.cache_clear()

@@ -8,9 +8,12 @@ import pytest
 from api.errors import kinds, status_of
 from shared.models import JobStatus, Step
 from shared.queue import Queue
+from tests.pages import form_token
 
 ROOT = Path(__file__).parent.parent
-WITHOUT_KEY = {"/live", "/ready", "/metrics", "/docs", "/openapi.json"}
+SHARED = {"/r/<token>", "/r/<token>/report.pdf"}  # whose token is the key
+WITHOUT_KEY = {"/live", "/ready", "/metrics", "/docs", "/openapi.json"} | SHARED
+OPEN_PAGES = {"/sign-in", "/invite", "/language", "/assets/<of>/<path:name>"}
 PATH = {"uuid": "0199c2a1-7e0b-7c3a-9f00-5b1f6a2d9a10"}
 
 
@@ -21,6 +24,10 @@ def app(servers):
     return create_app()
 
 
+def is_page(rule):
+    return rule.endpoint.startswith("pages.")
+
+
 def concrete(rule):
     return re.sub(r"<(?:(\w+):)?\w+>", lambda found: PATH.get(found[1], "1"), rule)
 
@@ -28,7 +35,7 @@ def concrete(rule):
 def test_every_route_but_the_named_ones_needs_a_key(app):
     client, answered = app.test_client(), set()
     for rule in app.url_map.iter_rules():
-        if rule.endpoint == "static" or rule.rule.startswith("/static"):
+        if rule.endpoint == "static" or rule.rule.startswith("/static") or is_page(rule):
             continue
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             if client.open(concrete(rule.rule), method=method).status_code != 401:
@@ -36,9 +43,30 @@ def test_every_route_but_the_named_ones_needs_a_key(app):
     assert answered == WITHOUT_KEY
 
 
+def test_every_page_but_the_named_ones_leads_to_the_door(app):
+    client, answered = app.test_client(), set()
+    form = {"csrf": form_token(client)}
+    for rule in filter(is_page, app.url_map.iter_rules()):
+        for method in rule.methods & {"GET", "POST"}:
+            answer = client.open(concrete(rule.rule), method=method, data=form)
+            if not answer.headers.get("Location", "").startswith("/sign-in"):
+                answered.add(rule.rule)
+    assert answered == OPEN_PAGES
+
+
+def test_no_page_takes_a_form_that_is_not_ours(app):
+    client = app.test_client()
+    for rule in filter(is_page, app.url_map.iter_rules()):
+        if "POST" in rule.methods:
+            assert client.post(concrete(rule.rule)).status_code == 403, rule.rule
+
+
 def test_every_route_is_in_the_document(app):
-    rules = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.rule) for one in app.url_map.iter_rules()}
-    hidden = {"/docs", "/openapi.json"} | {one for one in rules if one.startswith("/static")}
+    api = [one for one in app.url_map.iter_rules() if not is_page(one)]
+    rules = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.rule) for one in api}
+    hidden = {"/docs", "/openapi.json", "/r/{token}", "/r/{token}/report.pdf"} | {
+        one for one in rules if one.startswith("/static")
+    }
     assert set(app.spec["paths"]) == rules - hidden
 
 
@@ -64,3 +92,13 @@ def test_every_error_code_is_documented_with_its_status():
 def test_every_job_state_is_documented():
     page = (ROOT / "docs" / "jobs.md").read_text()
     assert all(status.value in page for status in JobStatus)
+
+
+def test_every_command_that_the_makefile_runs_exists():
+    from typer.main import get_command
+
+    from cli.main import app
+
+    named = set(re.findall(r"\$\(BIN\)/tailtrend (\w+)", (ROOT / "Makefile").read_text()))
+    assert named
+    assert named <= set(get_command(app).commands)

@@ -8,7 +8,7 @@ import functools
 from celery import signals
 
 from shared.models import Step
-from worker import deliverer, priority, steps, tasks
+from worker import deciders, deliverer, priority, steps, tasks
 from worker.consumer import app
 from worker.sweep import Sweeper
 
@@ -47,7 +47,7 @@ def _start_process(**_: object) -> None:
     if Step.ENCODE in served():
         steps.encoders()
     if Step.FUSE in served():
-        steps.bundle()
+        deciders.named(None)
 
 
 @signals.worker_process_shutdown.connect

@@ -9,16 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from shared import deletions, storage
 from shared.jobs import Lease
 from shared.models import Step
 from shared.settings import settings
+from worker import deciders
 from worker.heartbeat import Heartbeat
-from worker.pipeline import bundles
 from worker.pipeline import encode as encoding_stage
 from worker.pipeline import extract as extract_stage
 from worker.pipeline import fuse as fuse_stage
 from worker.sandbox import Sandbox
+
+log = structlog.get_logger()
 
 PROGRESS_AT_START = {Step.EXTRACT: 0, Step.ENCODE: 85, Step.FUSE: 96}  # shares of a usual clip
 
@@ -51,13 +55,9 @@ def encoders() -> encoding_stage.EncodeModels:
     """Load this process's encoders once."""
     chosen = settings()
     cache_dir = chosen.cache_dir.expanduser()
-    return encoding_stage.load_encoders(chosen.weights_dir, cache_dir, chosen.model_threads)
-
-
-@functools.cache
-def bundle() -> bundles.Bundle:
-    """Load what decides once per process."""
-    return bundles.load_bundle()
+    return encoding_stage.load_encoders(
+        chosen.weights_dir, cache_dir, chosen.model_threads, device=chosen.device
+    )
 
 
 @functools.cache
@@ -96,7 +96,8 @@ def fuse(work: Work, data: Data) -> dict[str, Any]:
     work.heartbeat.report(PROGRESS_AT_START[Step.FUSE])
     assert data.extract is not None
     assert data.encoding is not None
-    assessment = fuse_stage.fuse(data.extract, data.encoding, bundle(), work.lease.species)
+    bundle = deciders.named(work.lease.bundle)
+    assessment = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
     timings_s = data.with_time(Step.FUSE, started_at).timings_s
     return replace(assessment, timings_s=timings_s).as_json()
 
@@ -122,6 +123,24 @@ def store_stills(work: Work, paths: list[Path]) -> None:
         key = deletions.still_key(work.lease.clip_key, number)
         with path.open("rb") as file:
             storage.put(key, file, content_type="image/jpeg")
+
+
+def shadow(work: Work, data: Data) -> dict[str, Any] | None:
+    """Ask the shadow bundle, if there is one, about what the answer was made from.
+
+    Whatever goes wrong in it is said in the log and costs no answer.
+    """
+    assert data.extract is not None
+    assert data.encoding is not None
+    try:
+        bundle = deciders.shadow()
+        if bundle is None:
+            return None
+        said = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
+        return said.as_json()
+    except Exception:
+        log.warning("shadow_failed", exc_info=True)
+        return None
 
 
 RUN: dict[Step, Callable[[Work, Data], Data]] = {Step.EXTRACT: extract, Step.ENCODE: encode}

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from api import auth, intake
 from api.errors import raises
 from api.pagination import page
-from api.routes import DUPLICATE, allow_upload, blueprint
+from api.routes import DUPLICATE, blueprint
 from api.schemas.base import Created
 from api.schemas.clips import (
     LONGEST_TAGS,
@@ -36,13 +36,14 @@ from shared.errors import (
     NotFound,
     StorageUnavailable,
     TooManyJobs,
+    UnknownBundle,
     UploadEmpty,
     UploadRefused,
 )
 from shared.models import Clip
 
 bp = blueprint("clips")
-bp.before_request(allow_upload)
+bp.before_request(intake.allow_upload)
 
 MEDIA: Any = {
     "description": "`Location` plays the clip for a while and takes range requests.",
@@ -60,6 +61,7 @@ MEDIA: Any = {
         NotFound,
         BadRecordedAt,
         BadDeadline,
+        UnknownBundle,
         UploadEmpty,
         UploadRefused,
         NotAVideo,
@@ -83,7 +85,9 @@ def create_clip(
         *(asked.retention, asked.retention_days),
     )
     key, deadline = headers_data.idempotency_key, asked.expires_at
-    wanted = intake.Request(auth.account_id(), asked.pet_id, told, key, deadline, asked.force)
+    wanted = intake.Request(
+        auth.account_id(), asked.pet_id, told, key, deadline, asked.force, asked.bundle
+    )
     return intake.created(intake.take(wanted, asked.file))
 
 

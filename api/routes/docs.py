@@ -22,7 +22,7 @@ REF = "#/components/schemas/"
 NESTED_NAME = re.compile(rf'"{REF}\w+\.(\w+)"')  # APIFlask's `JobOut.JobStatus`
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
-bp = APIBlueprint("docs", __name__, template_folder="../pages", enable_openapi=False)
+bp = APIBlueprint("docs", __name__, template_folder="../pages/templates", enable_openapi=False)
 
 Json = dict[str, Any]
 

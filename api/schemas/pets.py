@@ -89,6 +89,7 @@ class PetOut(BaseModel):
                     "breed": None,
                     "birth_date": None,
                     "time_zone": "Europe/Berlin",
+                    "is_simulated": False,
                     "created_at": "2026-03-01T18:30:00.123456Z",
                 }
             ]
@@ -101,6 +102,7 @@ class PetOut(BaseModel):
     breed: str | None
     birth_date: date | None
     time_zone: str
+    is_simulated: bool = Field(description="A demonstration: no animal was filmed.")
     created_at: datetime
 
 

@@ -12,6 +12,7 @@ from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.extract import Detector, Extract, ExtractModels, SoundTagger, extract
+from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
 from worker.pipeline.fuse import Assessment, fuse
 
 
@@ -24,12 +25,21 @@ class Models:
     bundle: Bundle
 
 
-def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Models:
-    """Load every network whose weights are found; what is missing stays out."""
+def load_models(
+    weights_dir: Path | None,
+    cache_dir: Path,
+    threads: int,
+    *,
+    bundle_dir: Path = bundles.BUILT_IN,
+) -> Models:
+    """Load every network whose weights are found, and a bundle; what is missing stays out.
+
+    Raises BundleInvalid.
+    """
     return Models(
         extract=load_extract_models(weights_dir, cache_dir, threads),
         encode=load_encoders(weights_dir, cache_dir, threads),
-        bundle=bundles.load_bundle(),
+        bundle=bundles.load_bundle(bundle_dir),
     )
 
 
@@ -41,6 +51,7 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
     return ExtractModels(
         detector=Detector(detector, threads) if detector else None,
         tagger=SoundTagger(tagger, threads) if tagger else None,
+        pose=PoseNetwork(threads=threads) if BUILT_IN.exists() else None,
     )
 
 

@@ -54,12 +54,13 @@ def near_pictures(a: list[Bits], n: int) -> list[tuple[int, int]]:
     owner = np.concatenate([np.full(len(bits), i) for i, bits in enumerate(a)] or [np.empty(0)])
     if not len(owner):
         return []
-    every = np.concatenate([bits for bits in a if len(bits)]).astype(np.float32)
+    packed = np.packbits(np.concatenate([bits for bits in a if len(bits)]), axis=1)
+    every = packed.view(np.uint64)[:, 0]
     owner = owner.astype(int)
     sizes = np.bincount(owner, minlength=n)
     hits: dict[tuple[int, int], set[int]] = {}
     for i in range(len(every)):
-        differing = np.abs(every[i + 1 :] - every[i]).sum(axis=1)
+        differing = np.bitwise_count(every[i + 1 :] ^ every[i])
         for j in i + 1 + np.flatnonzero(differing <= NEAR_PICTURE):
             pair = (int(owner[i]), int(owner[j]))
             if pair[0] != pair[1]:

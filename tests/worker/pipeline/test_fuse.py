@@ -38,7 +38,7 @@ SHORT = replace(SAMPLES["no_sound"], duration_s=2.2)
 KEYS = {
     "emotion", "confidence", "calibrated", "evidence", "abstention", "probabilities", "signals",
     "signal_details", "against", "not_measurable", "timeline", "moments", "modalities",
-    "recommendation", "quality", "bundle", "timings_s",
+    "recommendation", "quality", "bundle", "timings_s", "set", "transitions",
 }  # fmt: skip
 UNSEEN = Pet((None,) * 5, None, None, None, 0.0)
 SEEN = Pet(((0.2, 0.2, 0.8, 0.8),) * 5, 1.0, 1, "dog", 0.9)
@@ -135,13 +135,13 @@ def test_smoothing_keeps_a_lone_window_from_turning_the_state():
     rows = np.zeros((11, 5))
     rows[:, 0] = 0.5
     rows[5] = [0, 0, 0, 1.5, 0]
-    assert (smoothed(TABLE, rows).argmax(axis=1) == 0).all()
+    assert (smoothed(TABLE, rows, np.log(prior(TABLE))).argmax(axis=1) == 0).all()
 
 
 def test_smoothing_follows_evidence_that_lasts():
     rows = np.zeros((20, 5))
     rows[:10, 0], rows[10:, 4] = 2.0, 3.0
-    states = smoothed(TABLE, rows).argmax(axis=1)
+    states = smoothed(TABLE, rows, np.log(prior(TABLE))).argmax(axis=1)
     assert states[3] == 0
     assert states[-3] == 4
 

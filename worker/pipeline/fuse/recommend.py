@@ -49,7 +49,7 @@ class Recommendation:
 @functools.lru_cache(maxsize=8)
 def load_table(bundle: Bundle) -> Table:
     """Read and check a bundle's recommendations."""
-    text = (bundle.directory / "recommendations.yaml").read_text("utf-8")
+    text = bundle.path("recommendations.yaml").read_text("utf-8")
     return Table.model_validate(yaml.safe_load(text))
 
 

@@ -1,0 +1,73 @@
+"""Days, times and numbers as people of a language write them, on the owner's clock."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
+from babel.numbers import format_percent
+
+MOMENT = {"en": "d MMM y, HH:mm", "de": "d. MMM y, HH:mm", "ko": "y년 M월 d일 HH:mm"}
+SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
+LONG = {"en": "d MMM y", "de": "d. MMM y", "ko": "y년 M월 d일"}
+LOCAL_INPUT = "%Y-%m-%dT%H:%M"  # of <input type="datetime-local">
+
+
+def day(language: str, at: date) -> str:
+    """Write a calendar day: 3 Nov 2026."""
+    return format_date(at, LONG[language], locale=language)
+
+
+def short_day(language: str, at: date) -> str:
+    """Write a calendar day where the year is plain: 3 Nov."""
+    return format_date(at, SHORT[language], locale=language)
+
+
+def weekday(language: str, at: date) -> str:
+    """Write the day of the week in two or three letters."""
+    return format_date(at, "EEE", locale=language)
+
+
+def weekdays(language: str) -> list[str]:
+    """List the days of the week from Monday, abbreviated."""
+    names = get_day_names("abbreviated", locale=language)
+    return [names[number] for number in range(7)]
+
+
+def moment(language: str, at: datetime, zone: str = "UTC") -> str:
+    """Write a moment on the owner's clock: 3 Nov 2026, 18:30."""
+    return format_datetime(local(at, zone), MOMENT[language], locale=language)
+
+
+def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
+    """Say how long ago, or ahead, a moment lies: 2 hours ago."""
+    delta = at - (now or datetime.now(UTC))
+    return format_timedelta(delta, add_direction=True, locale=language)
+
+
+def percent(language: str, share: float) -> str:
+    """Write a probability, never as certain as 0 or 100 %."""
+    return format_percent(min(0.99, max(0.01, round(share, 2))), locale=language)
+
+
+def day_of(iso: str) -> date:
+    """Give the day of an ISO 8601 day or time."""
+    return datetime.fromisoformat(iso).date()
+
+
+def local(at: datetime, zone: str) -> datetime:
+    """Put a moment on the owner's clock."""
+    return at.astimezone(ZoneInfo(zone))
+
+
+def for_input(at: datetime, zone: str) -> str:
+    """Write a moment for a `datetime-local` field."""
+    return local(at, zone).strftime(LOCAL_INPUT)
+
+
+def from_input(text: str, zone: str) -> str:
+    """Read a `datetime-local` field as ISO 8601 in UTC; what is none stays, to be refused."""
+    try:
+        naive = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return naive.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).isoformat()

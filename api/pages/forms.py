@@ -1,0 +1,35 @@
+"""Forms: what a browser sends as the API's own schemas; what is wrong, by field."""
+
+from typing import Any, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Wrong(Exception):
+    """Some fields cannot be used; `fields` names them."""
+
+    def __init__(self, fields: list[str]) -> None:
+        super().__init__(", ".join(fields))
+        self.fields = fields
+
+
+def read(model: type[Model], **instead: Any) -> Model:  # noqa: ANN401 - any field's value
+    """Read the request's form as a schema; an empty field is one left out.
+
+    `instead` gives values that were read otherwise, such as a list or a local time. Raises Wrong.
+    """
+    sent = {name: request.form.get(_alias(model, name), "").strip() for name in model.model_fields}
+    told = {_alias(model, name): text for name, text in sent.items() if text} | instead
+    try:
+        return model.model_validate({name: value for name, value in told.items() if value != ""})
+    except ValidationError as error:
+        raise Wrong(
+            sorted({str((one["loc"] or ("form",))[0]) for one in error.errors()})
+        ) from error
+
+
+def _alias(model: type[BaseModel], name: str) -> str:
+    return model.model_fields[name].alias or name

@@ -1,0 +1,27 @@
+// What every page does with a script and can do without one.
+
+// An invite's code lies behind the # of its link, where no server and no log sees it.
+const invited = document.querySelector("[data-invite]");
+if (invited && location.hash.length > 1) {
+  invited.value = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname);
+}
+
+// Ask once more before what cannot be taken back.
+for (const form of document.querySelectorAll("form[data-confirm]")) {
+  form.addEventListener("submit", (event) => {
+    if (!window.confirm(form.dataset.confirm)) event.preventDefault();
+  });
+}
+
+// Copy a secret that is shown once.
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = button.dataset.copied;
+  });
+}
+
+// A chart that can be read value by value; the drawn one stays where this fails.
+if (document.querySelector("[data-chart]")) import("./chart.js");

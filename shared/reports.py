@@ -1,0 +1,261 @@
+"""What a report on a pet says: facts for one page, collected once for every form it takes.
+
+Knows no language and no layout; those who write it as a page or as a PDF add them.
+"""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.orm import Session
+
+from shared import alerts, baselines, history, notes
+from shared.models import Alert, Baseline, Bucket, Note, NoteKind, Pet
+from shared.trend.observations import NEGATIVE, SESSION_S
+
+Json = dict[str, Any]
+Span = tuple[date, date]
+
+N_WEEKS = 12
+LATELY_DAYS = 28  # the trend's "lately"
+N_TENSE = 2  # clips shown beside the calmest
+TENSE = 0.5
+MOST_ROWS = 12
+SESSION = timedelta(seconds=SESSION_S)
+
+# The verdict that counts is the latest, a vet's before an owner's.
+CLIPS = text("""
+SELECT assessments.id, assessments.recorded_at, anxious + distressed AS tense,
+       counts.label, counts.by
+  FROM assessments LEFT JOIN LATERAL (
+       SELECT label, by FROM verdicts WHERE assessment_id = assessments.id
+        ORDER BY (by = 'vet') DESC, created_at DESC, id DESC LIMIT 1) AS counts ON true
+ WHERE pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
+ ORDER BY assessments.recorded_at, assessments.id
+""")
+SHOWN = text("""
+SELECT assessments.id, clip_id, assessments.recorded_at, clips.reason, clips.note, tags, result
+  FROM assessments JOIN clips ON clips.id = clip_id
+ WHERE assessments.id = ANY(:ids)
+""")
+SIGNALS = text("""
+SELECT name, count(*) FILTER (WHERE recorded_at >= :lately) AS n_lately,
+       count(*) FILTER (WHERE recorded_at < :lately) AS n_before
+  FROM assessments, LATERAL jsonb_array_elements_text(result -> 'signals') AS name
+ WHERE pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
+ GROUP BY name ORDER BY 2 DESC, 3 DESC, name LIMIT :most
+""")
+BUNDLES = text("""
+SELECT bundle, count(*) AS n FROM assessments
+ WHERE pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
+ GROUP BY bundle ORDER BY 2 DESC, bundle
+""")
+VERDICTS = text("""
+SELECT by, count(*) AS n, count(*) FILTER (WHERE label = emotion) AS n_agree
+  FROM verdicts JOIN assessments ON assessments.id = assessment_id
+ WHERE verdicts.pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
+ GROUP BY by ORDER BY by DESC
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One ISO week: how many clips, and how often they showed tense signs, in [0, 1]."""
+
+    begins: date
+    n_clips: int
+    n_abstained: int
+    mean: float | None  # None when no clip of the week can be used
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A clip that may be shown: how tense it is, in [0, 1]; a verdict settles that."""
+
+    assessment_id: uuid.UUID
+    recorded_at: datetime
+    tense: float | None  # None: it does not tell
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A clip that is shown: what its owner said, what was found, where to look."""
+
+    role: str  # tense, calm
+    clip_id: uuid.UUID
+    recorded_at: datetime
+    reason: str
+    note: str | None
+    result: Json
+    verdict: str | None
+    verdict_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalCount:
+    """In how many clips a signal was found, in the last four weeks and before."""
+
+    name: str
+    n_lately: int
+    n_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictCount:
+    """How many corrections one side gave, and how many named what was assessed."""
+
+    by: str
+    n: int
+    n_agree: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a report says."""
+
+    pet: Pet
+    question: str | None
+    first: date
+    last: date
+    made_at: datetime
+    trend: Json  # as of the last day: shared.trend.as_json
+    weeks: tuple[Week, ...]
+    moments: tuple[Moment, ...]
+    signals: tuple[SignalCount, ...]
+    n_lately: int
+    n_before: int
+    n_abstained: int
+    notes: tuple[Note, ...]
+    alerts: tuple[Alert, ...]
+    anchors: tuple[Baseline, ...]
+    bundle_changes: tuple[RowMapping, ...]
+    bundles: tuple[tuple[str, int], ...]
+    verdicts: tuple[VerdictCount, ...]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Give the owner's time zone, in which every date of a report is."""
+        return ZoneInfo(self.pet.time_zone)
+
+
+def span_of(pet: Pet, now: datetime, *, first: date | None, last: date | None) -> Span:
+    """Give the days that a report is about: twelve weeks until today unless told otherwise."""
+    last = last or max(history.today(pet, now), first or date.min)
+    return first or last - timedelta(weeks=N_WEEKS, days=-1), last
+
+
+def collect(
+    session: Session, pet: Pet, span: Span, *, question: str | None, now: datetime
+) -> Facts:
+    """Collect what a report on some days of a pet says, as of the last of them."""
+    history.fold(session, pet)
+    begins = history.midnight(span[0], pet.time_zone)
+    ends = history.midnight(span[1] + timedelta(days=1), pet.time_zone)
+    lately = max(begins, ends - timedelta(days=LATELY_DAYS))
+    within = {"pet_id": pet.id, "begins": begins, "ends": ends}
+    clips = session.execute(CLIPS, within).mappings().all()
+    signals = session.execute(SIGNALS, within | {"lately": lately, "most": MOST_ROWS})
+    noted = session.scalars(notes.chosen(pet, since=begins, until=ends).order_by(Note.at, Note.id))
+    return Facts(
+        pet=pet,
+        question=question,
+        first=span[0],
+        last=span[1],
+        made_at=now,
+        trend=_trend(session, pet, span[1], now),
+        weeks=_weeks(session, pet, span),
+        moments=_moments(session, clips),
+        signals=tuple(SignalCount(*row) for row in signals),
+        n_lately=sum(clip["recorded_at"] >= lately for clip in clips),
+        n_before=sum(clip["recorded_at"] < lately for clip in clips),
+        n_abstained=sum(clip["tense"] is None for clip in clips),
+        notes=tuple(note for note in noted if note.kind != NoteKind.SNOOZE),
+        alerts=tuple(session.scalars(alerts.between(pet, begins, ends))),
+        anchors=tuple(session.scalars(baselines.between(pet, begins, ends))),
+        bundle_changes=tuple(history.bundle_changes(session, pet, Bucket.WEEK, span)),
+        bundles=tuple((row.bundle, row.n) for row in session.execute(BUNDLES, within)),
+        verdicts=tuple(VerdictCount(*row) for row in session.execute(VERDICTS, within)),
+    )
+
+
+def _trend(session: Session, pet: Pet, last: date, now: datetime) -> Json:
+    """Give the trend as it is, or as it was at the end of an earlier day."""
+    if last >= history.today(pet, now):
+        return history.trend(session, pet, now=now)
+    ended = datetime.combine(last, time.max, ZoneInfo(pet.time_zone)).astimezone(UTC)
+    return history.recompute(session, pet, now=ended)
+
+
+def _weeks(session: Session, pet: Pet, span: Span) -> tuple[Week, ...]:
+    monday = span[0] - timedelta(days=span[0].weekday())
+    told = json.loads(history.summaries_json(session, pet, Bucket.WEEK, (monday, span[1])))
+    return tuple(_week(one) for one in told)
+
+
+def _week(told: Json) -> Week:
+    rate = told["negative"] or {}
+    rates = (rate.get("mean"), rate.get("low"), rate.get("high"))
+    return Week(date.fromisoformat(told["begins"]), told["n_clips"], told["n_abstained"], *rates)
+
+
+def _moments(session: Session, clips: Sequence[RowMapping]) -> tuple[Moment, ...]:
+    by_id = {clip["id"]: clip for clip in clips}
+    chosen = choose([_candidate(clip) for clip in clips])
+    ids = [one.assessment_id for one, _ in chosen]
+    shown = {row["id"]: row for row in session.execute(SHOWN, {"ids": ids}).mappings()}
+    return tuple(
+        _moment(role, shown[one.assessment_id], by_id[one.assessment_id]) for one, role in chosen
+    )
+
+
+def _candidate(clip: RowMapping) -> Candidate:
+    tense = clip["tense"] if clip["label"] is None else float(clip["label"] in NEGATIVE)
+    return Candidate(clip["id"], clip["recorded_at"], tense)
+
+
+def _moment(role: str, shown: RowMapping, clip: RowMapping) -> Moment:
+    return Moment(
+        role=role,
+        clip_id=shown["clip_id"],
+        recorded_at=shown["recorded_at"],
+        reason=shown["reason"],
+        note=shown["note"],
+        result=shown["result"],
+        verdict=clip["label"],
+        verdict_by=clip["by"],
+    )
+
+
+def choose(candidates: Sequence[Candidate]) -> list[tuple[Candidate, str]]:
+    """Choose the clips that tell most: the two tensest of different sessions and the calmest.
+
+    Of equally tense ones the latest. What is tense and what is calm lies on both sides of a half.
+    """
+    told = [one for one in candidates if one.tense is not None]
+    tense = sorted(
+        (one for one in told if (one.tense or 0) >= TENSE),
+        key=lambda one: (one.tense or 0, one.recorded_at),
+        reverse=True,
+    )
+    calm = [one for one in told if (one.tense or 0) < TENSE]
+    calmest = min(
+        calm, key=lambda one: (one.tense or 0, -one.recorded_at.timestamp()), default=None
+    )
+    chosen = [(one, "tense") for one in _apart(tense)[:N_TENSE]]
+    return chosen + ([(calmest, "calm")] if calmest else [])
+
+
+def _apart(clips: Sequence[Candidate]) -> list[Candidate]:
+    """Keep the first of all that were filmed within a session's length of each other."""
+    kept: list[Candidate] = []
+    for clip in clips:
+        if all(abs(clip.recorded_at - other.recorded_at) > SESSION for other in kept):
+            kept.append(clip)
+    return kept
