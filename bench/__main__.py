@@ -19,6 +19,7 @@ SECTIONS = {  # name: module
     "jobs": "bench.jobs",
     "api": "bench.latency",
     "memory": "bench.memory",
+    "peak": "bench.peak",
     "start": "bench.start",
     "queries": "bench.queries",
 }
