@@ -72,7 +72,6 @@ def take(request: Request, upload: FileStorage) -> Answer:
     Raises NotFound for another account's pet, UploadRefused, BadRecordedAt, BadDeadline,
     IdempotencyMismatch, TooManyJobs.
     """
-    request.check()
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
     with transaction() as session:
@@ -95,6 +94,7 @@ def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes
         before = idempotency.find(session, account_id, key, fingerprint)
         if before is not None:
             return before
+    request.check()  # not before: a request may be repeated after its deadline
     if request.force:
         return None
     same = jobs.find_same(session, account_id, request.pet_id, sha256, bundle=request.bundle)
@@ -144,12 +144,12 @@ def _answer(job: Job, *, is_duplicate: bool) -> Answer:
 def announce(request: Request, *, size_bytes: int, sha256: bytes) -> Upload:
     """Open an upload once. Raises as `take` does, and UploadTooLarge."""
     uploads.check_size(size_bytes)
-    request.check()
     fingerprint = request.fingerprint(of=b"upload|%d|" % size_bytes + sha256)
     with transaction() as session:
         before = _opened(session, request, fingerprint)
         if before is not None:
             return before
+        request.check()  # not before: a request may be repeated after its deadline
         upload_id = uploads.reserve(session)
     multipart_id = uploads.start_parts(upload_id, size_bytes)
     deadline = jobs.checked_deadline(request.expires_at)

@@ -3,6 +3,7 @@
 import typer
 
 from cli import evaluate_training
+from cli.evaluate_modalities import evaluate_modalities
 from cli.evaluate_pose import evaluate_pose
 from cli.evaluate_shadow import evaluate_shadow
 from cli.evaluate_signals import evaluate_signals
@@ -16,3 +17,4 @@ app.command("run")(evaluate_training.run)
 app.command("bundle")(evaluate_training.bundle)
 app.command("balance")(evaluate_training.balance)
 app.command("pose")(evaluate_pose)
+app.command("modalities")(evaluate_modalities)

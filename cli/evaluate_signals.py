@@ -28,9 +28,9 @@ CHECKOUT = Path(__file__).parents[1]
 WAG_WITHIN_HZ = 0.3
 F0_WITHIN_CENTS = 50.0
 SPEED_WITHIN = 0.15
+MIN_PET_SHARE = 0.2  # `no_pet_visible` below it (worker/pipeline/fuse/gates.py)
 TAIL_WITHIN_DEG = 12.0
 CURVATURE_WITHIN = 0.05
-MIN_PET_SHARE = 0.2  # `no_pet_visible` below it (worker/pipeline/fuse/gates.py)
 FAR = 3  # times the stated error: among what is declared measurable, at most 5 % may lie beyond
 
 

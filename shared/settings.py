@@ -2,6 +2,7 @@
 
 import functools
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -82,6 +83,10 @@ class Settings(BaseSettings):
     )
     device: str = Field(
         "cpu", description="Where encoders run: cpu, or cuda:0; without it the CPU, with a word."
+    )
+
+    device_precision: Literal["bf16", "fp32"] = Field(
+        "bf16", description="Of the encoders on a GPU: bf16, or fp32, which is slower."
     )
 
     lease_s: float = Field(30, gt=0, description="How long a claim lives without a heartbeat.")

@@ -49,10 +49,11 @@ def test_the_workers_without_profiles_serve_every_queue():
     assert served == set(Queue)
 
 
-def test_a_gpu_worker_serves_known_queues_in_one_process():
+def test_a_gpu_worker_serves_encode_alone_in_one_process_with_threads():
     command = SERVICES["worker-gpu"]["command"]
-    assert queues_of("worker-gpu") <= set(Queue)
-    assert command[command.index("--pool") + 1] == "solo"
+    assert queues_of("worker-gpu") == {Queue.ENCODE}  # the decoder's child is not for threads
+    assert command[command.index("--pool") + 1] == "threads"
+    assert SERVICES["worker-gpu"]["environment"]["TAILTREND_DEVICE"] == "cuda:0"
 
 
 @pytest.mark.parametrize("name", OURS)

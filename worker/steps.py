@@ -2,6 +2,7 @@
 
 import functools
 import json
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from worker.pipeline import encode as encoding_stage
 from worker.pipeline import extract as extract_stage
 from worker.pipeline import fuse as fuse_stage
 from worker.sandbox import Sandbox
+
+LOADING = threading.Lock()  # a cache alone lets two threads load at once
 
 log = structlog.get_logger()
 
@@ -50,13 +53,21 @@ class Data:
         return replace(self, timings_s={**self.timings_s, step: seconds})
 
 
-@functools.cache
 def encoders() -> encoding_stage.EncodeModels:
-    """Load this process's encoders once."""
+    """Load this process's encoders once; its threads share them, and on a GPU their batches."""
+    with LOADING:
+        return _encoders()
+
+
+@functools.cache
+def _encoders() -> encoding_stage.EncodeModels:
     chosen = settings()
-    cache_dir = chosen.cache_dir.expanduser()
     return encoding_stage.load_encoders(
-        chosen.weights_dir, cache_dir, chosen.model_threads, device=chosen.device
+        chosen.weights_dir,
+        chosen.cache_dir.expanduser(),
+        chosen.model_threads,
+        device=chosen.device,
+        precision=chosen.device_precision,
     )
 
 
@@ -107,12 +118,12 @@ def shadow(work: Work, data: Data) -> dict[str, Any] | None:
 
     Whatever goes wrong in it is said in the log and costs no answer.
     """
-    assert data.extract is not None
-    assert data.encoding is not None
     try:
         bundle = deciders.shadow()
         if bundle is None:
             return None
+        assert data.extract is not None
+        assert data.encoding is not None
         said = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
         return said.as_json()
     except Exception:

@@ -1,5 +1,6 @@
 """Days, times and numbers as people of a language write them, on the owner's clock."""
 
+import functools
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,14 +10,17 @@ from babel.numbers import format_percent
 CLOCK = {"en": ", HH:mm", "de": ", HH:mm", "ko": " HH:mm"}
 SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
 LONG = {"en": "d MMM y", "de": "d. MMM y", "ko": "y년 M월 d일"}
+KEPT = 10_000  # written once: Babel takes its time, and a chart of years has hundreds
 LOCAL_INPUT = "%Y-%m-%dT%H:%M"  # of <input type="datetime-local">
 
 
+@functools.lru_cache(KEPT)
 def day(language: str, at: date) -> str:
     """Write a calendar day: 3 Nov 2026."""
     return format_date(at, LONG[language], locale=language)
 
 
+@functools.lru_cache(KEPT)
 def short_day(language: str, at: date) -> str:
     """Write a calendar day where the year is plain: 3 Nov."""
     return format_date(at, SHORT[language], locale=language)
@@ -48,7 +52,12 @@ def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
 
 def percent(language: str, share: float) -> str:
     """Write a probability, never as certain as 0 or 100 %."""
-    return format_percent(min(0.99, max(0.01, round(share, 2))), locale=language)
+    return _percent(language, min(99, max(1, round(share * 100))))
+
+
+@functools.lru_cache(KEPT)
+def _percent(language: str, points: int) -> str:
+    return format_percent(points / 100, locale=language)
 
 
 def day_of(iso: str) -> date:

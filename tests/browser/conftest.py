@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from cli.client import Client, connect
 from cli.localstack import ports
@@ -28,6 +28,7 @@ FLAGS = [
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 LONGEST_MS = 30_000
+expect.set_options(timeout=LONGEST_MS)
 FILL = "import json, sys; from cli.demo import fill; fill(json.load(open(sys.argv[1])))"
 
 

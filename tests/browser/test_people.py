@@ -1,4 +1,4 @@
-"""Everyone gets in and around: no mouse, no scripts, small screens; and no further."""
+"""Everyone gets in and around: without a mouse, without scripts, on small screens; no further."""
 
 import re
 

@@ -17,7 +17,7 @@ from worker.pipeline.architectures.backbones import MobileNetV3Small
 from worker.pipeline.bundles import load_bundle
 from worker.pipeline.encode.whisper_torch import WhisperEncoder
 from worker.pipeline.weights import WeightFile
-from worker.training import crossfit
+from worker.training import coreml, crossfit
 
 PAGE = Path(__file__).parents[3] / "docs" / "training.md"
 
@@ -120,6 +120,16 @@ def test_an_assessment_names_the_bundle(folder, said):
     assessment = run.analyze(clip, species="dog", models=models)
     assert assessment.bundle.name == "example"
     assert assessment.bundle.sha256 == models.bundle.sha256
+
+
+def test_the_bundle_becomes_a_core_ml_package_of_the_same_inputs(folder, said):
+    pytest.importorskip("coremltools")
+    bundle = load_bundle(folder / "build" / "example-bundle")
+    inputs = coreml.convert(bundle, folder / "example.mlpackage")
+    assert inputs["vision"] == (1, 576)
+    assert set(inputs) >= {"audio", "pose", "quality", "species", "vision_present"}
+    with pytest.raises(coreml.NoCoreMl, match="ethogram is not converted"):
+        coreml.convert(load_bundle(), folder / "other.mlpackage")
 
 
 def test_a_run_leaves_scalars_history_and_checkpoints(folder, said):
