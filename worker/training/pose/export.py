@@ -16,6 +16,7 @@ from worker.pipeline.architectures.export import OPSET, ExportDiffers
 from worker.training.pose.fit import Progress
 from worker.training.pose.network import OUTPUTS, PICTURE_PX, KeypointNet
 from worker.training.pose.score import Scores
+from worker.training.pose.stream import BATCH
 
 MAX_DIFFERENCE = 0.25  # of a logit of noise: the weights are rounded to 8 bits
 SMALL = 256  # numbers; smaller arrays stay as they are
@@ -97,7 +98,7 @@ def write_card(path: Path, progress: Progress, scores: Scores, difference: float
         "training": {
             "data": "drawn animals only; no photograph, no pretrained weight",
             "seed": progress.seed,
-            "drawn_samples": progress.batches,
+            "drawn_samples": progress.batches * BATCH,
             "learnt_samples": progress.samples,
             "seconds": round(progress.seconds),
             "loss": round(progress.loss, 3),
