@@ -35,9 +35,6 @@ def analyze(
     species: Annotated[Species, typer.Option(help="The animal in the clips.")] = Species.dog,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a clip.")] = False,
     weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
-    draw: Annotated[
-        Path | None, typer.Option(help="Write the clip here with what was found drawn in (mp4).")
-    ] = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Directory of the bundle that decides.")
     ] = None,
@@ -45,6 +42,9 @@ def analyze(
         bool, typer.Option("--explain", help="Print what spoke for it; draw the timeline.")
     ] = False,
     pictures: Annotated[Path, typer.Option(help="Where --explain draws.")] = Path(),
+    draw: Annotated[
+        Path | None, typer.Option(help="Write the clip here with what was found drawn in (mp4).")
+    ] = None,
 ) -> None:
     """Analyse clips on this machine and print what was seen, heard and concluded."""
     logs.configure()

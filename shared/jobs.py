@@ -422,9 +422,9 @@ def succeed(
     if not _end(session, END_HELD, JobStatus.SUCCEEDED, outcome="done", values=values):
         raise LeaseLost
     assessments.record(session, assessment_id, lease.job_id, result)
-    deletions.forget(session, stills_prefix(lease))
     if shadow is not None:
         shadows.record(session, lease.job_id, shadow)
+    deletions.forget(session, stills_prefix(lease))
 
 
 def fail(session: Session, lease: Lease, error: TailTrendError) -> None:

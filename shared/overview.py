@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import RowMapping, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from shared import alerts, baselines, history, notes, patterns, verdicts
@@ -17,6 +17,9 @@ from shared.models import (
     Assessment,
     Baseline,
     Bucket,
+    Clip,
+    Job,
+    JobStatus,
     Note,
     Pet,
     Verdict,
@@ -24,6 +27,7 @@ from shared.models import (
 from shared.patterns import Cell, Periods
 
 SPARK_WEEKS = 12
+MOST_PENDING = 50
 
 FIRST_DAY = text("SELECT min(begins) FROM summaries WHERE pet_id = :pet_id AND bucket = 'day'")
 NEWEST = text("""
@@ -128,7 +132,8 @@ def glances(session: Session, pets: Sequence[Pet], *, now: datetime) -> list[Gla
         history.fold(session, pet)
     pet_ids = [pet.id for pet in pets]
     last, alarms = newest(session, pet_ids), open_alerts(session, pet_ids)
-    since = now.astimezone(UTC).date() - timedelta(weeks=SPARK_WEEKS)
+    today = now.astimezone(UTC).date()
+    since = today - timedelta(weeks=SPARK_WEEKS - 1, days=today.weekday() + 1)
     sparks = session.execute(SPARKS, {"pet_ids": pet_ids, "since": since}).all()
     return [
         Glance(
@@ -154,3 +159,42 @@ def open_alerts(session: Session, pet_ids: Sequence[uuid.UUID]) -> list[Alert]:
     """Read the open alerts of some pets, the highest step first."""
     query = select(Alert).where(Alert.pet_id.in_(pet_ids), Alert.state == AlertState.OPEN)
     return list(session.scalars(query.order_by(Alert.step.desc(), Alert.id.desc())))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A clip of a pet without a result: in work, or given up lately."""
+
+    clip: Clip
+    job: Job
+
+
+def assessed(
+    session: Session, pet: Pet, *, before: tuple[datetime, uuid.UUID] | None, most: int
+) -> list[Newest]:
+    """Read a pet's assessments with the verdicts that count, by when they were filmed."""
+    by = (Assessment.recorded_at, Assessment.id)
+    query = select(Assessment).where(Assessment.pet_id == pet.id)
+    if before is not None:
+        query = query.where(tuple_(*by) < tuple_(*before))
+    found = session.scalars(query.order_by(*(column.desc() for column in by)).limit(most)).all()
+    counting = verdicts.counting(session, [one.id for one in found])
+    return [Newest(one, counting.get(one.id)) for one in found]
+
+
+def pending(session: Session, pet: Pet, *, since: datetime) -> list[Pending]:
+    """Read a pet's clips that were sent since then and have no result."""
+    query = select(Clip, Job).join(Job, Job.clip_id == Clip.id).where(Clip.pet_id == pet.id)
+    query = query.where(Clip.created_at >= since, Job.status != JobStatus.SUCCEEDED)
+    query = query.where(~select(Assessment.id).where(Assessment.clip_id == Clip.id).exists())
+    rows = session.execute(query.order_by(Clip.id.desc(), Job.id.desc()).limit(MOST_PENDING))
+    newest_job = {clip.id: Pending(clip, job) for clip, job in reversed(rows.all())}
+    return list(reversed(newest_job.values()))
+
+
+def clips_of(session: Session, alarms: Sequence[Alert]) -> dict[uuid.UUID, uuid.UUID]:
+    """Name the clip that each red flag among some alerts is about."""
+    ids = [alarm.assessment_id for alarm in alarms if alarm.assessment_id]
+    rows = session.execute(select(Assessment.id, Assessment.clip_id).where(Assessment.id.in_(ids)))
+    clip_of = {row.id: row.clip_id for row in rows}
+    return {one.id: clip_of[one.assessment_id] for one in alarms if one.assessment_id in clip_of}

@@ -102,6 +102,24 @@ def fuse(work: Work, data: Data) -> dict[str, Any]:
     return replace(assessment, timings_s=timings_s).as_json()
 
 
+def shadow(work: Work, data: Data) -> dict[str, Any] | None:
+    """Ask the shadow bundle, if there is one, about what the answer was made from.
+
+    Whatever goes wrong in it is said in the log and costs no answer.
+    """
+    assert data.extract is not None
+    assert data.encoding is not None
+    try:
+        bundle = deciders.shadow()
+        if bundle is None:
+            return None
+        said = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
+        return said.as_json()
+    except Exception:
+        log.warning("shadow_failed", exc_info=True)
+        return None
+
+
 def draw_moments(work: Work, data: Data, result: dict[str, Any]) -> list[Path]:
     """Draw a still for each moment of a result, and name it there; give the files in order."""
     moments = result["moments"][: deletions.MOST_STILLS]
@@ -123,24 +141,6 @@ def store_stills(work: Work, paths: list[Path]) -> None:
         key = deletions.still_key(work.lease.clip_key, number)
         with path.open("rb") as file:
             storage.put(key, file, content_type="image/jpeg")
-
-
-def shadow(work: Work, data: Data) -> dict[str, Any] | None:
-    """Ask the shadow bundle, if there is one, about what the answer was made from.
-
-    Whatever goes wrong in it is said in the log and costs no answer.
-    """
-    assert data.extract is not None
-    assert data.encoding is not None
-    try:
-        bundle = deciders.shadow()
-        if bundle is None:
-            return None
-        said = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
-        return said.as_json()
-    except Exception:
-        log.warning("shadow_failed", exc_info=True)
-        return None
 
 
 RUN: dict[Step, Callable[[Work, Data], Data]] = {Step.EXTRACT: extract, Step.ENCODE: encode}

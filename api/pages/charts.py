@@ -17,8 +17,9 @@ from shared.patterns import PARTS_A_DAY, Cell
 
 Json = dict[str, Any]
 
-LEFT, RIGHT, TOP, BOTTOM = 1.0, 91.0, 8.0, 84.0  # where the rates lie, per cent
-TOPS = (0.5, 0.75, 1.0)  # of the rates' axis
+LEFT, RIGHT, TOP, BOTTOM = 1.0, 88.0, 8.0, 84.0  # where the rates lie, per cent
+TOPS = (0.6, 0.8, 1.0)  # of the rates' axis
+SPARK_TOP = 0.8
 MOST_DOTS = 60  # above that, dots would be a smear
 MOST_TICKS = 5
 UNUSUAL = 0.5  # of tense signs, while nothing is known of what is usual
@@ -87,7 +88,7 @@ def chart(
     """Lay out the days or weeks of a span with everything that happened in it."""
     rated = [item for item in items if item["negative"] is not None]
     highest = [item["negative"]["high"] for item in rated] + ([usual["high"]] if usual else [])
-    scale = Scale(span, next(top for top in TOPS if top >= min(max(highest, default=0.5), 1.0)))
+    scale = Scale(span, next(top for top in TOPS if top >= min(max(highest, default=0.6), 1.0)))
     dots = [_dot(item, scale, bucket, is_last=item is rated[-1]) for item in rated]
     pieces = list(_pieces(dots, JOINED[bucket]))
     return Chart(
@@ -176,18 +177,39 @@ def grid(cells: Sequence[Cell]) -> list[list[Shade]]:
     return rows
 
 
-def sparkline(points: Sequence[tuple[date, float | None]], first: date, last: date) -> str:
-    """Draw a small line of rates over weeks as a path of a 100 by 100 picture, broken at gaps."""
-    scale = Scale((first, last), 1.0)
-    known = [(day, rate) for day, rate in points if rate is not None]
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """A small line of weekly rates in a picture of 100 by 100, stretched where it is shown."""
+
+    line: str
+    usual: tuple[float, float] | None  # top and height
+
+
+def sparkline(
+    points: Sequence[tuple[date, float | None]], usual: Json | None, first: date, last: date
+) -> Spark:
+    """Lay out a line over weeks, broken at gaps, with what is usual behind it."""
+
+    def place(day: date, rate: float) -> tuple[float, float]:
+        x = 100 * ((day - first).days + 3.5) / ((last - first).days + 7)
+        return round(x, 1), _spark_y(rate)
+
     pieces: list[list[tuple[float, float]]] = []
     before: date | None = None
-    for day, rate in known:
+    for day, rate in points:
+        if rate is None:
+            continue
         if before is None or day - before > STEP[Bucket.WEEK]:
             pieces.append([])
-        pieces[-1].append((scale.x(day, days_on=3.5), scale.y(rate)))
+        pieces[-1].append(place(day, rate))
         before = day
-    return " ".join(_path(piece) for piece in pieces)
+    band = (_spark_y(usual["high"]), _spark_y(usual["low"])) if usual else None
+    line = " ".join(_path(piece * 2 if len(piece) == 1 else piece) for piece in pieces)
+    return Spark(line, band and (band[0], round(band[1] - band[0], 1)))
+
+
+def _spark_y(rate: float) -> float:
+    return round(96 - 92 * min(1.0, rate / SPARK_TOP), 1)
 
 
 def _band(usual: Json, scale: Scale) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_percent
 
-MOMENT = {"en": "d MMM y, HH:mm", "de": "d. MMM y, HH:mm", "ko": "y년 M월 d일 HH:mm"}
+CLOCK = {"en": ", HH:mm", "de": ", HH:mm", "ko": " HH:mm"}
 SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
 LONG = {"en": "d MMM y", "de": "d. MMM y", "ko": "y년 M월 d일"}
 LOCAL_INPUT = "%Y-%m-%dT%H:%M"  # of <input type="datetime-local">
@@ -34,8 +34,10 @@ def weekdays(language: str) -> list[str]:
 
 
 def moment(language: str, at: datetime, zone: str = "UTC") -> str:
-    """Write a moment on the owner's clock: 3 Nov 2026, 18:30."""
-    return format_datetime(local(at, zone), MOMENT[language], locale=language)
+    """Write a moment on the owner's clock: 3 Nov, 18:30; with its year when that is another."""
+    is_this_year = local(at, zone).year == local(datetime.now(UTC), zone).year
+    written = (SHORT if is_this_year else LONG)[language] + CLOCK[language]
+    return format_datetime(local(at, zone), written, locale=language)
 
 
 def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:

@@ -49,6 +49,11 @@ def visitor() -> SignIn | None:
     return cast("SignIn | None", g.get("visitor"))
 
 
+def forget() -> None:
+    """Show the rest of this request as to nobody: the account is gone."""
+    g.visitor = None
+
+
 def let_in(response: AnyResponse, token: str) -> AnyResponse:
     """Give a browser its cookie."""
     age_s = int(sign_ins.KEPT.total_seconds())

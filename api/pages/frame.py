@@ -11,7 +11,9 @@ from werkzeug.exceptions import HTTPException
 
 from api import auth, errors
 from api.pages import assets, dates, door, telling, words
-from shared import storage
+from api.schemas.pets import known_zones
+from shared import alerts, storage
+from shared.db import transaction
 from shared.errors import TailTrendError
 
 log = structlog.get_logger()
@@ -52,8 +54,23 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "csrf_token": auth.form_token,
         "visitor": door.visitor(),
         "here": request.full_path.rstrip("?"),
+        "open_alerts": _open_alerts(),
     }
     return render_template(template, **tools, **values)
+
+
+def _open_alerts() -> int:
+    """Count what wants to be seen, for the navigation; nothing at the door."""
+    if door.visitor() is None:
+        return 0
+    with transaction() as session:
+        return alerts.count_open(session, auth.account_id())
+
+
+def zones(present: str = "UTC") -> list[str]:
+    """List the time zones that a pet may live in, the present one among them."""
+    places = {name for name in known_zones() if "/" in name and not name.startswith("Etc/")}
+    return sorted(places | {"UTC", present})
 
 
 class Teller:

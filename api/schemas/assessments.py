@@ -78,6 +78,14 @@ class Recommendation(BaseModel):
     urgency: Literal["none", "watch", "book_visit", "call_today"]
 
 
+class RedFlag(BaseModel):
+    """Something that asks for a person today, whatever the state is."""
+
+    code: str
+    text: str
+    span_s: tuple[float, float]
+
+
 class Bundle(BaseModel):
     """What decided."""
 
@@ -112,6 +120,7 @@ class AssessmentOut(BaseModel):
     transitions: list[Transition] = []
     moments: list[Moment]
     modalities: dict[str, Modality]
+    red_flags: list[RedFlag] = []
     recommendation: Recommendation
     quality: dict[str, Any]
     bundle: Bundle

@@ -111,7 +111,7 @@ def test_a_shadow_is_kept_apart_from_the_answer(submit, small_clip, choose, othe
             text("SELECT bundle, result FROM shadows WHERE job_id = :id"), {"id": job_id}
         ).one()
         pairs = [p for p in shadows.pairs(session) if p.shadow.startswith("other")]
-    assert kept.bundle == "other 0.2.0"
+    assert kept.bundle == "other 0.3.0"
     assert (
         kept.result["probabilities"].keys()
         == read(job_id).assessment.result["probabilities"].keys()

@@ -70,9 +70,9 @@ def delete(clip_id: uuid.UUID) -> str:
     """Delete a clip with all that came of it, and show the receipt."""
     with transaction() as session:
         clip = clips.get(session, auth.account_id(), clip_id)
-        pet = clip.pet
+        name = clip.pet.name
         receipt = clips.delete(session, clip)
-    return frame.show("receipt.html", pet=pet, receipt=receipt)
+    return frame.show("receipt.html", name=name, receipt=receipt)
 
 
 def _back(clip_id: uuid.UUID, done: str | None) -> Response:

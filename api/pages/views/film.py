@@ -67,7 +67,7 @@ def _form(pet: Pet, *, wrong: list[str] | None = None, refused: str | None = Non
         wrong=wrong or [],
         refused=refused,
         form=request.form,
-        reasons=frame.named("reason", Reason),
+        reasons=frame.named("film_reason", Reason),
         retentions=frame.named("retention", Retention, days=KEPT_DAYS),
         kept_days=KEPT_DAYS,
         most_mb=settings().max_upload_mb,

@@ -49,7 +49,7 @@ def revoke(link_id: uuid.UUID) -> Response:
         link = report_links.get(session, auth.account_id(), link_id)
         report_links.revoke(session, link)
         pet_id = link.pet_id
-    return redirect(url_for("pages.report.show", pet_id=pet_id, done="revoked"), 303)
+    return redirect(url_for("pages.report.show", pet_id=pet_id, done="link_revoked"), 303)
 
 
 def _made(pet_id: uuid.UUID, asked: ReportLinkIn) -> str:

@@ -53,9 +53,9 @@ class PoseNetwork:
         height, width = pictures.shape[1:3]
         at = [i for i, box in enumerate(boxes) if box is not None]
         squares = np.zeros((len(boxes), 4), np.float32)
-        squares[at] = [square_of(b, width / height) for b in boxes if b is not None]
         if not at:
             return nothing(squares)
+        squares[at] = [square_of(b, width / height) for b in boxes if b is not None]
         cut = np.stack([cut_square(pictures[i], squares[i]) for i in at])
         found = [
             self.run(cut[k : k + PICTURES_AT_ONCE]) for k in range(0, len(at), PICTURES_AT_ONCE)

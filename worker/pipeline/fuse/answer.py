@@ -35,6 +35,15 @@ class Modality:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldFlag:
+    """Something that asks for a person today, in words, and where it was seen or heard."""
+
+    code: str
+    text: str
+    span_s: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Abstention:
     """Why nothing is said."""
 
@@ -78,6 +87,7 @@ class Assessment:
     transitions: tuple[Transition, ...]
     moments: tuple[Moment, ...]
     modalities: dict[str, Modality]
+    red_flags: tuple[ToldFlag, ...]
     recommendation: Recommendation
     quality: SeenQuality
     bundle: Bundle

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from worker.pipeline.encode import Encoding
 from worker.pipeline.extract import Extract
 from worker.pipeline.extract.tag import share_of
-from worker.pipeline.fuse.answer import Modality, SeenQuality, SignalDetail
+from worker.pipeline.fuse.answer import Modality, SeenQuality, SignalDetail, ToldFlag
 from worker.pipeline.fuse.decide import Case
 from worker.pipeline.fuse.ethogram import Ethogram, Missing, Reading, contribution, gain
 from worker.pipeline.fuse.explain import parts
+from worker.pipeline.fuse.flags import RedFlag
+from worker.pipeline.fuse.recommend import Texts
 from worker.pipeline.fuse.timeline import name_of
 
 MODALITIES = ("vision", "audio", "pose")  # always named; a face only where a network reads it
@@ -72,6 +74,12 @@ def modalities(case: Case, extracted: Extract, state: int) -> dict[str, Modality
         )
         for m in names
     }
+
+
+def told_flag(texts: Texts, flag: RedFlag) -> ToldFlag:
+    """Return a red flag in the answer's words."""
+    said = texts.flags[flag.code].format(seconds=flag.seconds, count=flag.count)
+    return ToldFlag(flag.code, said, flag.span_s)
 
 
 def seen_quality(extracted: Extract) -> SeenQuality:

@@ -24,12 +24,11 @@ from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import Encoding
 from worker.pipeline.extract import Extract
 from worker.pipeline.fuse import calibrate
+from worker.pipeline.fuse.occlude import Mask, covered
 from worker.pipeline.fuse.rows import (
     PICTURE,
     PICTURE_NUMBERS,
-    Mask,
     Row,
-    covered,
     feed,
     row_of,
     rows_without,

@@ -1,7 +1,7 @@
 """Measures a clip again without some of its seconds: what would be said if they had not been seen.
 
 The movement series is gone by now, so a summary of movement is moved as the windows that are left
-move it; calls and sounds are left out exactly.
+move it; calls, sounds and postures are left out exactly.
 """
 
 from dataclasses import replace
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from worker.pipeline.extract import Extract
 from worker.pipeline.extract.movement import Movement
+from worker.pipeline.extract.posture import Posture
 from worker.pipeline.extract.rhythm import Rhythm
 from worker.pipeline.extract.windows import WINDOW_S, Windows
 
@@ -26,11 +27,22 @@ def occluded(extracted: Extract, hidden: Mask) -> Extract:
     facts = extracted.facts
     calls = tuple(c for c in facts.calls if hidden_share(c.span_s, gone) < 0.5)
     left = Windows(windows.middles_s[~hidden], windows.rows[~hidden])
+    kept = ~covered(extracted, extracted.picture_times_s, hidden)
+    posture = extracted.posture
     return replace(
         extracted,
         windows=left,
+        picture_times_s=extracted.picture_times_s[kept],
+        posture=Posture(posture.rows[kept], posture.known[kept]) if posture else None,
         facts=replace(facts, calls=calls, movement=moved(facts.movement, windows, hidden, gone)),
     )
+
+
+def covered(extracted: Extract, times_s: NDArray[np.float64], hidden: Mask) -> Mask:
+    """Tell which times lie in a hidden window (w,)."""
+    middles = extracted.windows.middles_s[hidden]
+    near = np.abs(times_s[:, None] - middles[None]) <= WINDOW_S / 2
+    return np.asarray(near.any(axis=1))
 
 
 def moved(movement: Movement, windows: Windows, hidden: Mask, gone: list[Span]) -> Movement:

@@ -29,6 +29,7 @@ def as_json(assessment: "Assessment") -> dict[str, Any]:
             for m in assessment.moments
         ],
         "modalities": {name: asdict(m) for name, m in assessment.modalities.items()},
+        "red_flags": [spanned(asdict(f)) for f in assessment.red_flags],
         "recommendation": asdict(assessment.recommendation),
         "quality": asdict(assessment.quality),
         "bundle": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},

@@ -12,13 +12,13 @@ from worker.pipeline.encode import Encoding, pooling
 from worker.pipeline.encode.vision import normalised
 from worker.pipeline.extract import Extract
 from worker.pipeline.extract.windows import WINDOW_S
+from worker.pipeline.fuse.occlude import Mask, covered
 from worker.pipeline.manifest import MODALITIES, Feature, Manifest
 
 PICTURE = (3, PICTURE_PX, PICTURE_PX)
 PICTURE_NUMBERS = 3 * PICTURE_PX * PICTURE_PX  # the width of a feature that is the picture itself
 
 Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,6 @@ def pictured(row: Row, encoding: Encoding, shown: Mask) -> Row:
     if encoding.pose is not None and encoding.pose_mask is not None:
         pose, mask = encoding.pose[shown], encoding.pose_mask[shown]
     return dataclasses.replace(row, vision=vision, pose=pooling.pooled(pose, mask))
-
-
-def covered(extracted: Extract, times_s: NDArray[np.float64], hidden: Mask) -> Mask:
-    """Tell which times lie in a hidden window (w,)."""
-    middles = extracted.windows.middles_s[hidden]
-    near = np.abs(times_s[:, None] - middles[None]) <= WINDOW_S / 2
-    return np.asarray(near.any(axis=1))
 
 
 def feed(

@@ -9,8 +9,9 @@ from worker.pipeline.fuse import describe, explain, learned
 from worker.pipeline.fuse.answer import Abstention, Assessment
 from worker.pipeline.fuse.decide import MIN_NAMED_NATS, Case, Decision, Nats, decide
 from worker.pipeline.fuse.ethogram import by_class, load_ethogram
+from worker.pipeline.fuse.flags import red_flags
 from worker.pipeline.fuse.gates import closed_gate
-from worker.pipeline.fuse.recommend import Table, load_table, recommend
+from worker.pipeline.fuse.recommend import Texts, load_table, load_texts, recommend
 from worker.pipeline.fuse.signs import read_signs
 from worker.pipeline.fuse.timeline import smoothed, window_evidence
 
@@ -29,7 +30,8 @@ def fuse(extracted: Extract, encoding: Encoding, bundle: Bundle, species: str) -
     speaks = [describe.speaks(table, r, decision.state) for r in readings]
     told = list(zip(details, speaks, strict=True))
     times_s, chances = timeline(case, extracted)
-    texts = load_table(bundle)
+    texts = load_texts(bundle)
+    flags = [] if gate else red_flags(extracted)
     return Assessment(
         emotion=name,
         confidence=None if code else round(float(decision.chances[decision.state]), 4),
@@ -52,7 +54,15 @@ def fuse(extracted: Extract, encoding: Encoding, bundle: Bundle, species: str) -
         if code
         else tuple(explain.find_moments(case, extracted, encoding, decision.state)),
         modalities=describe.modalities(case, extracted, decision.state),
-        recommendation=recommend(texts, name, decision.level, species),
+        red_flags=tuple(describe.told_flag(texts, flag) for flag in flags),
+        recommendation=recommend(
+            load_table(bundle),
+            texts,
+            name,
+            decision.level,
+            species,
+            flags=[flag.code for flag in flags],
+        ),
         quality=describe.seen_quality(extracted),
         bundle=bundle,
         timings_s={},
@@ -74,7 +84,7 @@ def plausible(classes: tuple[str, ...], decision: Decision) -> tuple[str, ...] |
 
 
 def abstention(
-    texts: Table, classes: tuple[str, ...], decision: Decision, code: str | None
+    texts: Texts, classes: tuple[str, ...], decision: Decision, code: str | None
 ) -> Abstention | None:
     """Return why nothing is said, None when something is."""
     if code is None:
