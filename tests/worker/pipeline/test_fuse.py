@@ -309,7 +309,7 @@ def test_the_parts_of_the_evidence_sum_to_one(measured):
 
 def test_what_is_unmeasured_is_listed_with_its_reason(measured):
     missing = dict(assess(measured(SHORT)[0]).not_measurable)
-    assert missing["ears back"].startswith("posture is read only where the detector has found")
+    assert missing["low posture"].startswith("posture is read only where the detector has found")
 
 
 def test_an_assessment_is_frozen(measured):

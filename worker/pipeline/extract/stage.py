@@ -130,7 +130,8 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
         laps.mark("locate")
         pose, posture = look(pictures, times_s, pet, models.pose)
         laps.mark("pose")
-        masks = silhouettes(pictures, pet.boxes)
+        prior = (pose.masks, pose.squares) if pose else None
+        masks = silhouettes(pictures, pet.boxes, prior)
         laps.mark("masks")
         sound, tags, flow = coming.result()
     laps.mark("flow_and_sound")  # what the detector did not hide

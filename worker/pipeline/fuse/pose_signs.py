@@ -1,4 +1,4 @@
-"""Reads the ethogram's signs of posture, tail and ears off what the keypoint network measured."""
+"""Reads the ethogram's signs of posture and tail off what the keypoint network measured."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,11 @@ TRUST = {
     "low_posture": 0.5,
     "play_bow": 0.5,
     "hunched_spine": 0.5,
-    "ears_back": 0.3,
 }
 NOT_SHOWN = {
     "tail_carriage": "the tail was not seen clearly from the side in enough pictures",
     "tail_up": "the tail was not seen clearly from the side in enough pictures",
     "hunched_spine": "the back was not seen clearly from the side, standing, in enough pictures",
-    "ears_back": "the ears were not seen clearly in enough pictures",
 }
 
 Flags = NDArray[np.bool_]
@@ -48,8 +46,6 @@ def read_pose(key: str, extracted: Extract) -> Reading | Missing | None:
     value = float(np.median(values[shown]))
     if key == "tail_up" and value < RAISED_DEG:
         return None
-    if key == "ears_back" and value < LIKELY:
-        return None
     return reading(key, value, shown, extracted)
 
 
@@ -66,8 +62,6 @@ def measure_of(key: str, posture: Posture) -> tuple[Flags, NDArray[np.float32]]:
     """Return in which pictures (n,) a sign could be measured, and its values (n,)."""
     if key in ("tail_carriage", "tail_up"):
         return posture.flags("tail_angle"), RIGHT_ANGLE_DEG * posture.column("tail_angle")
-    if key == "ears_back":
-        return posture.flags("ear_back"), posture.column("ear_back")
     assert key == "hunched_spine"
     folded = posture.column("sitting") + posture.column("lying") > 0.5
     return posture.flags("spine_curvature") & ~folded, posture.column("spine_curvature")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from shared.errors import InputError
-from worker.pipeline.extract.pose import PoseNetwork
+from worker.pipeline.extract.pose import MARGIN, PoseNetwork, peaks
 from worker.training.pose.coco import Labelled
 from worker.training.pose.sample import VISIBLE
 from worker.training.pose.score import Look
@@ -48,8 +48,6 @@ def look_at_drawings(batch: Batch, network: PoseNetwork) -> Iterator[Look]:
 
     The square itself stands for the box, so that the error is a share of the square's side / 1.15.
     """
-    from worker.pipeline.extract.pose import MARGIN, peaks
-
     for at in range(0, len(batch), 32):
         found = network.run(batch.picture[at : at + 32])
         points, confidence = peaks(found["heat"])

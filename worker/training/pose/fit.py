@@ -13,7 +13,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -174,11 +173,3 @@ def replayed(batches: Iterator[Batch]) -> Generator[tuple[Batch, bool], None, No
 def held_out(seed: int) -> Batch:
     """Draw samples that no run of any seed learns from."""
     return Drawer(seed + 1_000_003).draw(0, HELD_OUT)
-
-
-def predict(net: KeypointNet, picture: "np.ndarray[Any, Any]") -> list["np.ndarray[Any, Any]"]:
-    """Return a network's outputs for pictures (n, 128, 128, 3) uint8."""
-    net.eval()
-    with torch.inference_mode():
-        found = net(torch.from_numpy(picture).permute(0, 3, 1, 2).float())
-    return [f.numpy() for f in found]
