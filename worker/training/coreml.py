@@ -42,7 +42,7 @@ def convert(bundle: Bundle, out: Path) -> dict[str, tuple[int, ...]]:
         module.load_state_dict(load_file(bundle.directory / manifest.weights.torch))
         batch = example(module.eval(), rows=1)
         with torch.inference_mode():
-            traced = torch.jit.trace(module, batch, check_trace=False)
+            traced = torch.jit.trace(module, batch, check_trace=False)  # type: ignore[no-untyped-call]
         inputs = [
             coremltools.TensorType(name=name, shape=tuple(part.shape), dtype=np.float32)
             for name, part in zip(module.inputs, batch, strict=True)
