@@ -11,7 +11,7 @@ JOBS ?= 300
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos lint bench migration shell
+.PHONY: help setup demo dev test browser chaos lint bench migration shell
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,14 +31,17 @@ $(SAMPLES)/.made: $(VENV)/.installed
 	$(BIN)/python -m tests.clips distressed_cat $(SAMPLES)/distressed_cat.mp4
 	@touch $@
 
-demo: $(VENV)/.installed $(SAMPLES)/.made ## Start everything and analyse sample clips (CLIP=path, KEEP=0, PORT=n)
-	$(BIN)/tailtrend demo $(CLIP) --port $(PORT) $(if $(filter 0,$(KEEP)),--no-keep,--keep)
+demo: $(VENV)/.installed $(SAMPLES)/.made ## Start everything, analyse sample clips, fill a simulated pet (CLIP=path, KEEP=0, PORT=n, EMPTY=1)
+	$(BIN)/tailtrend demo $(CLIP) --port $(PORT) $(if $(filter 0,$(KEEP)),--no-keep,--keep) $(if $(filter 1,$(EMPTY)),--empty)
 
 dev: $(VENV)/.installed ## Run the local stack in the foreground
 	$(BIN)/tailtrend up --port $(PORT)
 
 test: $(VENV)/.installed ## Run the tests on real servers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not browser"
+
+browser: $(VENV)/.installed ## Look at the pages with Chromium on the whole stack; pictures in build/screenshots
+	$(BIN)/python -m pytest tests/browser
 
 chaos: $(VENV)/.installed ## Kill everything under load, prove nothing is lost (JOBS=300, SEED=1)
 	$(BIN)/python -m tests.chaos --jobs $(JOBS) --seed $(SEED)

@@ -3,9 +3,9 @@
 from apiflask import APIFlask
 
 from api import errors
+from api.intake import FORM_OVERHEAD_BYTES
 from api.pages import site
 from api.routes import (
-    FORM_OVERHEAD_BYTES,
     account,
     alerts,
     analyze,
@@ -46,7 +46,7 @@ BLUEPRINTS = (
 )
 KEY = {"type": "http", "scheme": "bearer", "description": "An API key, `tt_...`."}
 ABOUT = "Short clips of a cat or dog in; behavioural signals, an honest state and a trend out."
-LARGEST_BODY_BYTES = 100_000  # routes that take a clip allow more: routes.allow_upload
+LARGEST_BODY_BYTES = 100_000  # routes that take a clip allow more: intake.allow_upload
 
 
 def create_app() -> APIFlask:

@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import flask
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
@@ -19,9 +20,11 @@ from shared.clips import StoredFile, Told
 from shared.db import transaction
 from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
 from shared.models import Job, Upload
+from shared.settings import settings
 from shared.uploads import Announced
 
 CHUNK_BYTES = 1 << 20
+FORM_OVERHEAD_BYTES = 100_000  # the other fields of a multipart request
 
 Answer = dict[str, Any]
 
@@ -52,6 +55,14 @@ class Request:
         return hashlib.sha256(said.encode() + of).digest()
 
 
+def allow_upload() -> None:
+    """Let a form be as large as a clip may be; every other body stays small."""
+    if flask.request.mimetype == "multipart/form-data":
+        flask.request.max_content_length = (
+            settings().max_upload_mb * 1_000_000 + FORM_OVERHEAD_BYTES
+        )
+
+
 # --- a file in the request -------------------------------------------------------------------
 
 
@@ -61,7 +72,6 @@ def take(request: Request, upload: FileStorage) -> Answer:
     Raises NotFound for another account's pet, UploadRefused, BadRecordedAt, BadDeadline,
     IdempotencyMismatch, TooManyJobs.
     """
-    request.check()
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
     with transaction() as session:
@@ -84,6 +94,7 @@ def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes
         before = idempotency.find(session, account_id, key, fingerprint)
         if before is not None:
             return before
+    request.check()  # not before: a request may be repeated after its deadline
     if request.force:
         return None
     same = jobs.find_same(session, account_id, request.pet_id, sha256, bundle=request.bundle)
@@ -133,12 +144,12 @@ def _answer(job: Job, *, is_duplicate: bool) -> Answer:
 def announce(request: Request, *, size_bytes: int, sha256: bytes) -> Upload:
     """Open an upload once. Raises as `take` does, and UploadTooLarge."""
     uploads.check_size(size_bytes)
-    request.check()
     fingerprint = request.fingerprint(of=b"upload|%d|" % size_bytes + sha256)
     with transaction() as session:
         before = _opened(session, request, fingerprint)
         if before is not None:
             return before
+        request.check()  # not before: a request may be repeated after its deadline
         upload_id = uploads.reserve(session)
     multipart_id = uploads.start_parts(upload_id, size_bytes)
     deadline = jobs.checked_deadline(request.expires_at)

@@ -20,6 +20,7 @@ SECTIONS = {  # name: module
     "jobs": "bench.jobs",
     "api": "bench.latency",
     "memory": "bench.memory",
+    "peak": "bench.peak",
     "start": "bench.start",
     "queries": "bench.queries",
 }

@@ -8,6 +8,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.clips import labelled
+
 COLUMNS = ("path", "kind", "pet_id", "source", "species", "breed", "recorded_at", "rater_folder")
 PHOTOS = {"relaxed": "Relaxed", "happy": "Playful", "angry": "Alert", "sad": "Anxious"}
 MEOWS = {"B": "Relaxed", "F": "Alert", "I": "Distressed"}  # brushing, waiting for food, isolation
@@ -50,3 +52,14 @@ def write(folder: Path, rows: list[tuple[Path, Row]]) -> Path:
                 link.symlink_to(source.resolve())
             writer.writerow({"path": link.name, **cells})
     return path
+
+
+def generated(work: Path) -> Iterator[tuple[Path, Row]]:
+    """Yield the generated clips, pictures and sounds of the worked example, by their majority."""
+    table = labelled.write(work / "generated")
+    with table.open(newline="", encoding="utf-8") as file:
+        for cells in csv.DictReader(file):
+            votes = [cells[name] for name in labelled.RATERS]
+            label = max(set(votes), key=votes.count)
+            kept = {name: cells.get(name, "") for name in COLUMNS[1:-1]}
+            yield table.parent / cells["path"], {**kept, "rater_folder": label}

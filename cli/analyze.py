@@ -35,6 +35,9 @@ def analyze(
     species: Annotated[Species, typer.Option(help="The animal in the clips.")] = Species.dog,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a clip.")] = False,
     weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
+    draw: Annotated[
+        Path | None, typer.Option(help="Write the clip here with what was found drawn in (mp4).")
+    ] = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Directory of the bundle that decides.")
     ] = None,
@@ -48,11 +51,13 @@ def analyze(
     found = clips_in(clips)
     if not found:
         raise typer.BadParameter("no clips there")
+    if draw is not None and len(found) > 1:
+        raise typer.BadParameter("--draw takes one clip")
     models = load(weights, bundle)
     rows: list[dict[str, Any]] = []
     with progress_bar() as show:
         for path in found:
-            row = result_of(path, species, models, show)
+            row = result_of(path, species, models, show, draw)
             rows.append(row)
             if as_json:
                 typer.echo(json.dumps(row))
@@ -102,17 +107,24 @@ def clips_in(paths: list[Path]) -> list[Path]:
     return found
 
 
-def result_of(path: Path, species: str, models: "Models", show: "Show") -> dict[str, Any]:
-    """Return a clip's assessment, or the code and sentence of why there is none."""
+def result_of(
+    path: Path, species: str, models: "Models", show: "Show", draw: Path | None
+) -> dict[str, Any]:
+    """Return a clip's assessment, or the code and sentence of why there is none; draw it."""
     from worker.pipeline import run
 
     try:
-        assessment = run.analyze(
+        extracted, assessment = run.analyze_all(
             path, species=species, models=models, on_progress=lambda f: show(path.name, f)
         )
     except InputError as error:
         return {"clip": str(path), "error": {"code": error.code, "detail": error.detail}}
-    return {"clip": str(path), "assessment": assessment.as_json()}
+    said = assessment.as_json()
+    if draw is not None:
+        from cli import annotate
+
+        annotate.write(path, draw, extracted, said, lambda f: show(f"drawing {draw.name}", f))
+    return {"clip": str(path), "assessment": said}
 
 
 class Show:

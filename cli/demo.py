@@ -20,7 +20,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from cli import simulated_pet
 from cli.client import ApiProblem, Client, connect
+from cli.localstack.environment import adopt
+from shared import accounts
+from shared.db import transaction
 from shared.errors import AttemptsExhausted, TailTrendError, TransientError
 
 POLL_S = 0.25
@@ -38,8 +42,11 @@ def demo(
     state: Annotated[Path, typer.Option(help="State directory.")] = Path(".tailtrend"),
     port: Annotated[int, typer.Option(help="Port of the API.")] = 8000,
     keep: Annotated[bool, typer.Option(help="Leave the stack up afterwards.")] = True,
+    empty: Annotated[bool, typer.Option(help="Leave the simulated pet out.")] = False,
 ) -> None:
     """Start everything, analyse clips through the API, show the results.
+
+    One pet is filled with twelve simulated weeks, once, so that the pages show something.
 
     A clip whose file name says cat or kitten is taken for a cat's, any other for a dog's. Exits
     with 0 only when every clip got an assessment or was refused for a reason of its own.
@@ -47,10 +54,13 @@ def demo(
     stack = start(state, port)
     try:
         told = json.loads((state / "stack.json").read_text())
+        if not empty:
+            fill(told)
         client = connect(told["api_url"], told["api_key"])
         rows = analyse(client, [one for path in clips for one in videos(path)])
         console.print(table(rows))
         if keep:
+            console.print(f"pages {told['api_url']}/   sign in with the key")
             console.print(f"API   {told['api_url']}   docs {told['api_url']}/docs")
             console.print(f"key   {told['api_key']}")
             console.print("Ctrl-C stops everything.")
@@ -71,6 +81,14 @@ def start(state: Path, port: int) -> subprocess.Popen[str]:
     if not stack.stdout.readline().startswith("ready"):
         raise typer.Exit(stack.wait())
     return stack
+
+
+def fill(told: dict[str, Any]) -> None:
+    """Have the simulated pet in the account of the stack's key."""
+    adopt({f"TAILTREND_{name.upper()}": told[name] for name in ("database_url", "broker_url")})
+    with transaction() as session:
+        account_id = accounts.verify_key(session, told["api_key"]).account_id
+        simulated_pet.fill(session, account_id)
 
 
 def stop(stack: subprocess.Popen[str]) -> None:
@@ -117,13 +135,17 @@ def follow(
         for n in waiting:
             found[n] = client.get(f"/v1/jobs/{found[n]['id']}")
             progress.update(bars[n], completed=found[n]["progress"])
+            if found[n]["status"] not in ("queued", "running", "succeeded"):
+                progress.stop_task(bars[n])
         time.sleep(POLL_S)
     return [(clip, job) for (clip, _), job in zip(followed, found, strict=True)]
 
 
 def table(rows: list[tuple[Path, Job]]) -> Table:
     """Draw the results."""
-    drawn = Table("clip", "result", "seen and heard", "advice", title="Assessments")
+    drawn = Table(title="Assessments")
+    for name in ("clip", "result", "seen and heard", "advice"):
+        drawn.add_column(name, overflow="fold")
     for clip, job in rows:
         drawn.add_row(clip.name, *cells(job))
     return drawn

@@ -20,6 +20,9 @@ def export(
     licence: Annotated[
         str, typer.Option(help="SPDX name of the weights' licence.")
     ] = "LicenseRef-unpublished",
+    core_ml: Annotated[
+        bool, typer.Option("--core-ml", help="Also write OUT.mlpackage; needs coremltools.")
+    ] = False,
     test_set: TestSet = None,
     weights: WeightsDir = None,
 ) -> None:
@@ -27,7 +30,7 @@ def export(
 
     `calibrated` is true only if the temperatures of some folds do no harm to the others.
     """
-    from worker.training import bundling, study
+    from worker.training import bundling, coreml, study
 
     tables.prepare()
     corpus, plan, predictions = tables.finished(run, table, weights, test_set)
@@ -47,3 +50,7 @@ def export(
         f"{made.bundle.name} {made.bundle.version} ({made.bundle.sha256[:12]}), {state}; the graph "
         f"differs from the network by at most {made.difference:.1e} in a logit."
     )
+    if core_ml:
+        package = out.with_suffix(".mlpackage")
+        inputs = coreml.convert(made.bundle, package)
+        typer.echo(f"{package}: reads {', '.join(inputs)}; numbers are to be compared on macOS.")

@@ -1,4 +1,4 @@
-"""`tailtrend keys`: make, list and revoke API keys. Needs TAILTREND_DATABASE_URL."""
+"""`tailtrend keys`: make, list and revoke API keys, invite people. Needs TAILTREND_DATABASE_URL."""
 
 import uuid
 from typing import Annotated
@@ -7,11 +7,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from shared import accounts
+from shared import accounts, invites
 from shared.db import transaction
 from shared.errors import NotFound
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys; invite people.")
 
 
 @app.command()
@@ -24,6 +24,20 @@ def create(
         owner = accounts.find(session, account) or accounts.create(session, account)
         key = accounts.create_key(session, owner.id, name=name)
     typer.echo(key)
+
+
+@app.command()
+def invite(
+    account: Annotated[str, typer.Argument(help="Name of the account; made when it is new.")],
+    name: Annotated[str, typer.Option(help="For whom.")] = "Invitation",
+    days: Annotated[int, typer.Option(min=1, max=90, help="How long it can be used.")] = 7,
+    url: Annotated[str, typer.Option(help="Where people reach the pages.")] = "",
+) -> None:
+    """Make a one-time link into an account's pages and print it; it cannot be shown again."""
+    with transaction() as session:
+        owner = accounts.find(session, account) or accounts.create(session, account)
+        code = invites.create(session, owner.id, name=name, valid_days=days)
+    typer.echo(f"{url.rstrip('/')}/invite#{code}")
 
 
 @app.command("list")

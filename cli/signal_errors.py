@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from tests.clips import ClipSpec, SoundTruth, Truth
     from worker.pipeline.extract import Extract, ExtractModels
-    from worker.pipeline.extract.detect import Box
+    from worker.pipeline.extract.locate import Pet
     from worker.pipeline.extract.sound import SoundEvent
 
 ONSET_TOLERANCE_S = 0.1
@@ -42,6 +42,8 @@ class Errors:
     f0_cents: tuple[float | None, ...]  # of each hit with a true pitch; None: not declared
     gate: str | None
     overlaps: tuple[float, ...]  # of boxes with the truth, empty without a detector
+    tail_deg: tuple[tuple[float, float | None], ...]  # of each picture; found None: not declared
+    curvature: tuple[tuple[float, float | None], ...]
 
 
 def measure(spec: "ClipSpec", models: "ExtractModels") -> Errors:
@@ -76,7 +78,9 @@ def compare(spec: "ClipSpec", truth: "Truth", extracted: "Extract") -> Errors:
         onsets=counts,
         f0_cents=tuple(cents(t, e) for t, e in pairs if (t.f0_hz or 0) >= LOWEST_F0_HZ),
         gate=closed_gate(extracted),
-        overlaps=overlaps(spec, truth, facts.pet.boxes, extracted.picture_times_s),
+        overlaps=overlaps(spec, truth, facts.pet, extracted.picture_times_s),
+        tail_deg=postures(truth, truth.tail_angle_deg, extracted, "tail_angle", 90.0),
+        curvature=postures(truth, truth.spine_curvature, extracted, "spine_curvature", 1.0),
     )
 
 
@@ -89,9 +93,27 @@ def true_beat(spec: "ClipSpec", truth: "Truth") -> float | None:
 
 
 def speeds(truth: "Truth", found: float) -> tuple[float, float] | None:
-    """Return the trunk's median speed, true and found; None where it hardly moves."""
-    true = float(np.nanmedian(truth.speed_bl_s)) if len(truth.speed_bl_s) else 0.0
+    """Return the median speed of the centre of mass, true and found; None where it hardly moves.
+
+    As travel is defined: the velocity's mean over 0.7 s, so that trembling in place is none.
+    """
+    if not len(truth.speed_bl_s) or not np.isfinite(truth.centre_px).all():
+        return None
+    true = float(np.nanmedian(true_travel(truth)))
     return (true, found) if true >= MOVES_BL_S else None
+
+
+def true_travel(truth: "Truth") -> NDArray[np.float64]:
+    """Return the speed (n,) of the silhouette's centre against the scene, smoothed as measured."""
+    from worker.pipeline.extract.movement import TRAVEL_SMOOTH_S, smooth
+
+    turn, shift = truth.camera[:, :, :2], truth.camera[:, :, 2]
+    place = np.linalg.solve(turn, (truth.centre_px - shift)[:, :, None])[:, :, 0]  # in the scene
+    zoom = np.sqrt(np.abs(np.linalg.det(turn)))[:, None]
+    velocity = np.gradient(place, truth.times_s, axis=0) * zoom / truth.body_length_px[:, None]
+    fps = 1 / float(np.median(np.diff(truth.times_s)))
+    across, down = (smooth(velocity[:, k], fps, TRAVEL_SMOOTH_S) for k in (0, 1))
+    return np.hypot(across, down).astype(np.float64)
 
 
 def true_camera(truth: "Truth", width: int) -> float:
@@ -127,18 +149,37 @@ def cents(sound: "SoundTruth", event: "SoundEvent") -> float | None:
     return abs(1200 * float(np.log2(event.f0_hz / sound.f0_hz)))
 
 
+def postures(
+    truth: "Truth", series: NDArray[np.float64], extracted: "Extract", feature: str, unit: float
+) -> tuple[tuple[float, float | None], ...]:
+    """Return one measure of posture in each picture, true and found, in the truth's unit."""
+    posture = extracted.posture
+    pairs = []
+    for i, time_s in enumerate(extracted.picture_times_s):
+        true = float(series[int(np.abs(truth.times_s - time_s).argmin())])
+        if np.isnan(true):
+            continue
+        known = posture is not None and bool(posture.flags(feature)[i])
+        pairs.append(
+            (true, unit * float(posture.column(feature)[i]) if known and posture else None)
+        )
+    return tuple(pairs)
+
+
 def overlaps(
     spec: "ClipSpec",
     truth: "Truth",
-    boxes: "tuple[Box | None, ...]",
+    pet: "Pet",
     times_s: NDArray[np.float64],
 ) -> tuple[float, ...]:
-    """Return the intersection over union of each box with the true one."""
+    """Return the intersection over union of each box with the true one; none of those guessed."""
     from worker.pipeline.extract.detect import overlap
 
     scale = np.array([spec.width, spec.height] * 2, float)
     found = []
-    for box, time_s in zip(boxes, times_s, strict=True):
+    if pet.pet_frames_share is None:
+        return ()
+    for box, time_s in zip(pet.boxes, times_s, strict=True):
         x0, y0, x1, y1 = truth.box_px[int(np.abs(truth.times_s - time_s).argmin())] / scale
         if box is not None and x1 > x0:
             found.append(overlap(box, (x0, y0, x1, y1)))

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import uuid
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from shared import deletions, pets
@@ -70,6 +70,20 @@ def list_keys(session: Session) -> list[tuple[ApiKey, Account]]:
     """List every key with its account, oldest first."""
     query = select(ApiKey, Account).join(Account, Account.id == ApiKey.account_id)
     return [(key, account) for key, account in session.execute(query.order_by(ApiKey.id))]
+
+
+def keys_of(account_id: uuid.UUID) -> Select[ApiKey]:
+    """Select the live keys of an account, newest first."""
+    live = select(ApiKey).where(ApiKey.account_id == account_id, ApiKey.revoked_at.is_(None))
+    return live.order_by(ApiKey.id.desc())
+
+
+def get_key(session: Session, account_id: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
+    """Read a live key of an account. Raises NotFound."""
+    found = session.scalar(keys_of(account_id).where(ApiKey.id == key_id))
+    if found is None:
+        raise NotFound
+    return found
 
 
 def revoke_key(session: Session, key_id: uuid.UUID) -> None:

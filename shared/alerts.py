@@ -65,6 +65,18 @@ def between(pet: Pet, since: datetime, until: datetime) -> Select[Alert]:
     return chosen(pet).where(Alert.opened_at < until, ended >= since).order_by(Alert.id)
 
 
+def of_account(account_id: uuid.UUID, state: AlertState) -> Select[Alert]:
+    """Select the alerts of all pets of an account in a state, the highest step first."""
+    query = select(Alert).join(Pet, Pet.id == Alert.pet_id).where(Pet.account_id == account_id)
+    return query.where(Alert.state == state).order_by(Alert.step.desc(), Alert.id.desc())
+
+
+def count_open(session: Session, account_id: uuid.UUID) -> int:
+    """Count the open alerts of an account."""
+    open_ones = of_account(account_id, AlertState.OPEN).order_by(None).subquery()
+    return session.scalar(select(func.count()).select_from(open_ones)) or 0
+
+
 def get(session: Session, account_id: uuid.UUID, alert_id: uuid.UUID) -> Alert:
     """Read an alert of an account. Raises NotFound."""
     query = select(Alert).join(Pet, Pet.id == Alert.pet_id)

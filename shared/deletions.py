@@ -14,6 +14,8 @@ INSERT INTO deletions (prefix, due_at) VALUES (:prefix, now() + make_interval(se
 ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
 """)
 MEDIA, RAW = "media", "raw"  # what a clip's and an upload's folder always hold
+MOST_STILLS = 3
+STILLS = tuple(f"{MEDIA}.moment-{n}.jpg" for n in range(1, MOST_STILLS + 1))  # beside the media
 FORGET = text("DELETE FROM deletions WHERE prefix = :prefix RETURNING prefix")
 
 
@@ -158,15 +160,25 @@ def sure_keys(prefix: str) -> list[str]:
     A listing may lag behind or have lost an object (Swift's does when its container server was
     away during the put); a deletion must not depend on it.
     """
+    if prefix.endswith(f"/{MEDIA}"):
+        return [prefix, *(prefix.removesuffix(MEDIA) + still for still in STILLS)]
     if not prefix.endswith("/"):
         return [prefix]
-    names = {"clips": [MEDIA], "uploads": [RAW]}
+    names = {"clips": [MEDIA, *STILLS], "uploads": [RAW]}
     return [prefix + name for name in names.get(prefix.partition("/")[0], [])]
 
 
 def clip_prefix(clip_id: uuid.UUID) -> str:
     """Name the folder of a clip's objects."""
     return f"clips/{clip_id}/"
+
+
+def still_key(media_key: str, number: int) -> str:
+    """Name the object of a clip's `number`-th still, from 1.
+
+    It begins with the media's key: whatever deletes the media by its key takes the stills along.
+    """
+    return media_key.removesuffix(MEDIA) + STILLS[number - 1]
 
 
 def upload_prefix(upload_id: uuid.UUID) -> str:

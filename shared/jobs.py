@@ -15,7 +15,7 @@ from sqlalchemy import Select, TextClause, select, text
 from sqlalchemy.orm import Session, joinedload
 from uuid_utils.compat import uuid7
 
-from shared import assessments, events, outbox, shadows
+from shared import assessments, deletions, events, outbox, shadows
 from shared.errors import (
     AttemptsExhausted,
     BadDeadline,
@@ -106,6 +106,16 @@ owed AS (
     INSERT INTO deletions (prefix, due_at)
     SELECT :artifact_key, now() + make_interval(secs => :abandoned_after_s) FROM marked)
 SELECT id FROM marked
+""")
+
+
+# Stills are put before the assessment that shows them; without it they must go again.
+MARK_STILLS = text("""
+WITH held AS (SELECT id FROM jobs WHERE id = :job_id AND lease_token = :token FOR UPDATE)
+INSERT INTO deletions (prefix, due_at)
+SELECT :prefix, now() + make_interval(secs => :abandoned_after_s) FROM held
+ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
+RETURNING prefix
 """)
 
 
@@ -381,6 +391,17 @@ def mark_artifacts(session: Session, lease: Lease, *, key: str) -> None:
     _fenced(session, MARK_ARTIFACTS, lease, values)
 
 
+def mark_stills(session: Session, lease: Lease) -> None:
+    """Owe, before they are put, the deletion of stills that nothing shows. Raises LeaseLost."""
+    values = {"prefix": stills_prefix(lease), "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
+    _fenced(session, MARK_STILLS, lease, values)
+
+
+def stills_prefix(lease: Lease) -> str:
+    """Name what the keys of a clip's stills begin with."""
+    return f"{lease.clip_key}.moment-"
+
+
 def hand_over(session: Session, lease: Lease, step: Step, *, key: str, progress: int) -> None:
     """Queue the next step, which reads the artifact stored under `key`. Raises LeaseLost."""
     values = {"step": step, "artifact_key": key, "progress": progress}
@@ -403,6 +424,7 @@ def succeed(
     assessments.record(session, assessment_id, lease.job_id, result)
     if shadow is not None:
         shadows.record(session, lease.job_id, shadow)
+    deletions.forget(session, stills_prefix(lease))
 
 
 def fail(session: Session, lease: Lease, error: TailTrendError) -> None:

@@ -17,6 +17,16 @@ def chosen(account_id: uuid.UUID) -> Select[Pet]:
     return select(Pet).where(Pet.account_id == account_id)
 
 
+def listed(
+    account_id: uuid.UUID, *, name: str = "", before: uuid.UUID | None = None
+) -> Select[Pet]:
+    """Select an account's pets, newest first, whose name holds a text, after a page's last one."""
+    query = chosen(account_id).order_by(Pet.id.desc())
+    if name:
+        query = query.where(Pet.name.icontains(name, autoescape=True))
+    return query if before is None else query.where(Pet.id < before)
+
+
 def get(session: Session, account_id: uuid.UUID, pet_id: uuid.UUID) -> Pet:
     """Read a pet of an account. Raises NotFound."""
     pet = session.scalar(chosen(account_id).where(Pet.id == pet_id))
@@ -34,6 +44,7 @@ def create(
     breed: str | None = None,
     birth_date: date | None = None,
     time_zone: str = "UTC",
+    is_simulated: bool = False,
 ) -> Pet:
     """Add a pet to an account."""
     pet = Pet(
@@ -43,10 +54,18 @@ def create(
         breed=breed,
         birth_date=birth_date,
         time_zone=time_zone,
+        is_simulated=is_simulated,
     )
     session.add(pet)
     session.flush()
     return pet
+
+
+def change(session: Session, pet: Pet, **values: object) -> None:
+    """Change what was said about a pet."""
+    for name, value in values.items():
+        setattr(pet, name, value)
+    session.flush()
 
 
 def unnamed(session: Session, account_id: uuid.UUID, species: Species) -> Pet:

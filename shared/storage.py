@@ -223,7 +223,9 @@ def signed_get_url(key: str, *, content_type: str) -> str:
 
 @functools.cache
 def public_origin() -> str:
-    """Name the origin that signed URLs lead to, for a page's Content-Security-Policy."""
+    """Name the origin that signed URLs lead to, for a page's policy; nothing without storage."""
+    if settings().s3_access_key is None:
+        return ""
     parts = urlsplit(_signed("get_object", {"Key": "any"}, 60))
     return f"{parts.scheme}://{parts.netloc}"
 

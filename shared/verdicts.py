@@ -4,6 +4,7 @@ The latest counts, a vet's before an owner's: `shared.history` reads them so.
 """
 
 import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import RowMapping, Select, select, text
 from sqlalchemy.orm import Session
@@ -29,6 +30,13 @@ SELECT species, bundle, by, emotion, label, count(*) AS n
 def chosen(assessment: Assessment) -> Select[Verdict]:
     """Select the verdicts on an assessment."""
     return select(Verdict).where(Verdict.assessment_id == assessment.id)
+
+
+def counting(session: Session, assessment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Verdict]:
+    """Read the verdict that counts of each assessment that has any."""
+    query = select(Verdict).where(Verdict.assessment_id.in_(assessment_ids))
+    by_weight = query.order_by(Verdict.by == VerdictBy.VET, Verdict.created_at, Verdict.id)
+    return {verdict.assessment_id: verdict for verdict in session.scalars(by_weight)}
 
 
 def create(

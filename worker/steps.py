@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from shared import storage
+from shared import deletions, storage
 from shared.jobs import Lease
 from shared.models import Step
 from shared.settings import settings
@@ -129,6 +129,29 @@ def shadow(work: Work, data: Data) -> dict[str, Any] | None:
     except Exception:
         log.warning("shadow_failed", exc_info=True)
         return None
+
+
+def draw_moments(work: Work, data: Data, result: dict[str, Any]) -> list[Path]:
+    """Draw a still for each moment of a result, and name it there; give the files in order."""
+    moments = result["moments"][: deletions.MOST_STILLS]
+    if data.extract is None or not moments:
+        return []
+    paths = []
+    drawn = fuse_stage.stills(data.extract, [tuple(m["span_s"]) for m in moments])
+    for number, (moment, jpeg) in enumerate(zip(moments, drawn, strict=True), start=1):
+        path = work.folder / f"moment-{number}.jpg"
+        path.write_bytes(jpeg)
+        moment["image_url"] = f"moments/{number}.jpg"  # below the assessment's own address
+        paths.append(path)
+    return paths
+
+
+def store_stills(work: Work, paths: list[Path]) -> None:
+    """Put stills beside their clip."""
+    for number, path in enumerate(paths, start=1):
+        key = deletions.still_key(work.lease.clip_key, number)
+        with path.open("rb") as file:
+            storage.put(key, file, content_type="image/jpeg")
 
 
 RUN: dict[Step, Callable[[Work, Data], Data]] = {Step.EXTRACT: extract, Step.ENCODE: encode}

@@ -91,8 +91,18 @@ def _run(work: Work, served: frozenset[Step]) -> None:
             jobs.continue_to(session, work.lease, following, progress=work.heartbeat.progress)
         step = following
     result, shadow = steps.fuse(work, data), steps.shadow(work, data)
+    _keep_stills(work, steps.draw_moments(work, data, result))
     with transaction() as session:
         jobs.succeed(session, work.lease, result, shadow=shadow)
+
+
+def _keep_stills(work: Work, paths: list[Path]) -> None:
+    """Store the stills of an assessment to come; they go again if it never comes."""
+    if not paths:
+        return
+    with transaction() as session:
+        jobs.mark_stills(session, work.lease)
+    steps.store_stills(work, paths)
 
 
 def _hand_over(work: Work, step: Step, data: steps.Data) -> None:

@@ -1,23 +1,26 @@
 """Days, times and numbers as people of a language write them, on the owner's clock."""
 
+import functools
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_percent
 
-DAY, DAY_WITH_YEAR, DAY_OF_WEEK = "MMMd", "yMMMd", "E"
-MOMENT = {"en": "d MMM y, HH:mm", "de": "d. MMM y, HH:mm", "ko": "y년 M월 d일 HH:mm"}
+CLOCK = {"en": ", HH:mm", "de": ", HH:mm", "ko": " HH:mm"}
 SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
 LONG = {"en": "d MMM y", "de": "d. MMM y", "ko": "y년 M월 d일"}
+KEPT = 10_000  # written once: Babel takes its time, and a chart of years has hundreds
 LOCAL_INPUT = "%Y-%m-%dT%H:%M"  # of <input type="datetime-local">
 
 
+@functools.lru_cache(KEPT)
 def day(language: str, at: date) -> str:
     """Write a calendar day: 3 Nov 2026."""
     return format_date(at, LONG[language], locale=language)
 
 
+@functools.lru_cache(KEPT)
 def short_day(language: str, at: date) -> str:
     """Write a calendar day where the year is plain: 3 Nov."""
     return format_date(at, SHORT[language], locale=language)
@@ -35,8 +38,10 @@ def weekdays(language: str) -> list[str]:
 
 
 def moment(language: str, at: datetime, zone: str = "UTC") -> str:
-    """Write a moment on the owner's clock: 3 Nov 2026, 18:30."""
-    return format_datetime(local(at, zone), MOMENT[language], locale=language)
+    """Write a moment on the owner's clock: 3 Nov, 18:30; with its year when that is another."""
+    is_this_year = local(at, zone).year == local(datetime.now(UTC), zone).year
+    written = (SHORT if is_this_year else LONG)[language] + CLOCK[language]
+    return format_datetime(local(at, zone), written, locale=language)
 
 
 def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
@@ -47,7 +52,17 @@ def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
 
 def percent(language: str, share: float) -> str:
     """Write a probability, never as certain as 0 or 100 %."""
-    return format_percent(min(0.99, max(0.01, round(share, 2))), locale=language)
+    return _percent(language, min(99, max(1, round(share * 100))))
+
+
+@functools.lru_cache(KEPT)
+def _percent(language: str, points: int) -> str:
+    return format_percent(points / 100, locale=language)
+
+
+def day_of(iso: str) -> date:
+    """Give the day of an ISO 8601 day or time."""
+    return datetime.fromisoformat(iso).date()
 
 
 def local(at: datetime, zone: str) -> datetime:

@@ -8,17 +8,24 @@ from urllib.parse import urlsplit
 from flask import Response, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from api import auth
+from api import auth, intake
 from shared import sign_ins
 from shared.models import SignIn
 
 View = TypeVar("View", bound=Callable[..., object])
 OPEN = "is_open_to_all"
+TAKES_CLIP = "takes_clip"
 
 
 def open_to_all(view: View) -> View:
     """Let anyone see this page."""
     setattr(view, OPEN, True)
+    return view
+
+
+def takes_clip(view: View) -> View:
+    """Let the form of this page be as large as a clip may be."""
+    setattr(view, TAKES_CLIP, True)
     return view
 
 
@@ -28,6 +35,8 @@ def admit() -> AnyResponse | None:
     if auth.COOKIE not in request.cookies and auth.FORM_COOKIE not in request.cookies:
         g.form_secret = secrets.token_urlsafe(16)
     g.visitor = auth.visitor()
+    if g.visitor is not None and getattr(view, TAKES_CLIP, False):
+        intake.allow_upload()
     auth.check_form()
     if g.visitor is None and not getattr(view, OPEN, False):
         there = request.full_path.rstrip("?") if request.method == "GET" else None
@@ -38,6 +47,11 @@ def admit() -> AnyResponse | None:
 def visitor() -> SignIn | None:
     """Give who is signed in, as `admit` found."""
     return cast("SignIn | None", g.get("visitor"))
+
+
+def forget() -> None:
+    """Show the rest of this request as to nobody: the account is gone."""
+    g.visitor = None
 
 
 def let_in(response: AnyResponse, token: str) -> AnyResponse:

@@ -1,5 +1,6 @@
 """What every page shares: its words and helpers, its headers, and how errors look."""
 
+from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -9,8 +10,10 @@ from flask import Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from api import auth, errors
-from api.pages import assets, dates, door, words
-from shared import storage
+from api.pages import assets, dates, door, telling, words
+from api.schemas.pets import known_zones
+from shared import alerts, storage
+from shared.db import transaction
 from shared.errors import TailTrendError
 
 log = structlog.get_logger()
@@ -43,13 +46,56 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "short_day": partial(dates.short_day, language),
         "moment": partial(dates.moment, language),
         "ago": partial(dates.ago, language),
+        "date_of": dates.day_of,
+        "weekday": partial(dates.weekday, language),
+        "weekdays": partial(dates.weekdays, language),
         "percent": partial(dates.percent, language),
         "asset": assets.url,
         "csrf_token": auth.form_token,
         "visitor": door.visitor(),
         "here": request.full_path.rstrip("?"),
+        "open_alerts": _open_alerts(),
     }
     return render_template(template, **tools, **values)
+
+
+def _open_alerts() -> int:
+    """Count what wants to be seen, for the navigation; nothing at the door."""
+    if door.visitor() is None:
+        return 0
+    with transaction() as session:
+        return alerts.count_open(session, auth.account_id())
+
+
+def zones(present: str = "UTC") -> list[str]:
+    """List the time zones that a pet may live in, the present one among them."""
+    places = {name for name in known_zones() if "/" in name and not name.startswith("Etc/")}
+    return sorted(places | {"UTC", present})
+
+
+class Teller:
+    """The sentences about a pet, in the language of the request."""
+
+    def __init__(self, language: str) -> None:
+        self.change = partial(telling.change, language)
+        self.rates = partial(telling.rates, language)
+        self.notes = partial(telling.notes, language)
+        self.next_clip = partial(telling.next_clip, language)
+        self.seen = partial(telling.seen, language)
+        self.vet = partial(telling.vet, language)
+        self.in_ten = partial(telling.in_ten, language)
+        self.is_recent = telling.is_recent
+
+
+def teller() -> Teller:
+    """Give the sentences in the language of the request."""
+    return Teller(words.language())
+
+
+def named(catalogue: str, choices: type[StrEnum], **values: object) -> list[tuple[str, str]]:
+    """Give the members of an enum with their words, for a form to choose from."""
+    language = words.language()
+    return [(one.value, words.say(language, f"{catalogue}.{one}", **values)) for one in choices]
 
 
 def add_headers(response: Response) -> Response:
@@ -70,7 +116,7 @@ def http_error(error: HTTPException) -> tuple[str, int]:
     """Show what Flask and Werkzeug raise."""
     status = HTTPStatus(error.code or 500)
     code = errors.CODE_OF_STATUS.get(status, status.name.lower())
-    return _error(status, code, _in_words(code, error.description or status.phrase))
+    return _error(status, code, told_code(code, error.description or status.phrase))
 
 
 def unknown_error(error: Exception) -> tuple[str, int]:
@@ -82,10 +128,11 @@ def unknown_error(error: Exception) -> tuple[str, int]:
 
 def told(error: TailTrendError) -> str:
     """Say an error in the reader's language, where the catalogue has words for it."""
-    return _in_words(error.code, error.detail)
+    return told_code(error.code, error.detail)
 
 
-def _in_words(code: str, detail: str) -> str:
+def told_code(code: str, detail: str) -> str:
+    """Say an error that was stored as its code."""
     language, name = words.language(), f"error.{code}"
     return words.say(language, name) if words.knows(language, name) else detail
 

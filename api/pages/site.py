@@ -5,10 +5,36 @@ from flask import Blueprint
 from werkzeug.exceptions import HTTPException
 
 from api.pages import assets, door, frame
-from api.pages.views import pets, sign_in
+from api.pages.views import (
+    alerts,
+    clip,
+    clips,
+    film,
+    notes,
+    pet,
+    pet_settings,
+    pets,
+    report,
+    settings,
+    sign_in,
+    webhooks,
+)
 from shared.errors import TailTrendError
 
-VIEWS = (sign_in.bp, pets.bp)
+VIEWS = (
+    sign_in.bp,
+    pets.bp,
+    pet.bp,
+    clips.bp,
+    clip.bp,
+    film.bp,
+    report.bp,
+    notes.bp,
+    pet_settings.bp,
+    alerts.bp,
+    webhooks.bp,
+    settings.bp,
+)
 
 bp = APIBlueprint("pages", __name__, template_folder="templates", enable_openapi=False)
 bp.before_request(door.admit)

@@ -8,7 +8,7 @@ from flask import Response, jsonify
 
 from api import auth, intake
 from api.errors import problem_of, raises
-from api.routes import allow_upload, blueprint
+from api.routes import blueprint
 from api.schemas.assessments import AnalysisOut
 from api.schemas.base import Created
 from api.schemas.clips import AnalyzeIn
@@ -34,7 +34,7 @@ from shared.models import Reason
 from shared.settings import settings
 
 bp = blueprint("analyze", prefix="/")
-bp.before_request(allow_upload)
+bp.before_request(intake.allow_upload)
 
 NOT_YET: Any = {
     "description": "Not done yet, or canceled: the job.",

@@ -3,6 +3,9 @@
 import uuid
 from typing import Any
 
+from flask import redirect
+from werkzeug.wrappers import Response
+
 from api import auth
 from api.errors import raises
 from api.pagination import page
@@ -10,12 +13,14 @@ from api.routes import blueprint
 from api.schemas.assessments import AssessmentOut
 from api.schemas.base import Created, PageQuery
 from api.schemas.verdicts import VerdictIn, VerdictOut, VerdictsPage
-from shared import assessments, verdicts
+from shared import assessments, clips, deletions, storage, verdicts
 from shared.db import transaction
-from shared.errors import BadCursor
+from shared.errors import BadCursor, MediaExpired, NotFound
 from shared.models import Verdict
 
 bp = blueprint("assessments")
+
+STILL: Any = {"description": "`Location` shows the still for a while.", "headers": Created}
 
 
 @bp.get("/assessments/<uuid:assessment_id>")
@@ -24,6 +29,21 @@ def read_assessment(assessment_id: uuid.UUID) -> AssessmentOut:
     """Read an assessment."""
     with transaction() as session:
         return AssessmentOut.of(assessments.get(session, auth.account_id(), assessment_id))
+
+
+@bp.get("/assessments/<uuid:assessment_id>/moments/<int:number>.jpg")
+@bp.doc(responses={302: STILL}, extensions=raises(MediaExpired))
+def read_moment(assessment_id: uuid.UUID, number: int) -> Response:
+    """Go to a signed URL of the still of an assessment's `number`-th moment, from 1."""
+    with transaction() as session:
+        assessment = assessments.get(session, auth.account_id(), assessment_id)
+        clip = clips.get(session, auth.account_id(), assessment.clip_id)
+    named = [moment["image_url"] for moment in assessment.result["moments"]]
+    if f"moments/{number}.jpg" not in named:
+        raise NotFound
+    clips.check_media(clip)
+    key = deletions.still_key(clip.storage_key, number)
+    return redirect(storage.signed_get_url(key, content_type="image/jpeg"))
 
 
 @bp.post("/assessments/<uuid:assessment_id>/verdicts")

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from api import auth, intake
 from api.errors import raises
 from api.pagination import page
-from api.routes import DUPLICATE, allow_upload, blueprint
+from api.routes import DUPLICATE, blueprint
 from api.schemas.base import Created
 from api.schemas.clips import (
     LONGEST_TAGS,
@@ -43,7 +43,7 @@ from shared.errors import (
 from shared.models import Clip
 
 bp = blueprint("clips")
-bp.before_request(allow_upload)
+bp.before_request(intake.allow_upload)
 
 MEDIA: Any = {
     "description": "`Location` plays the clip for a while and takes range requests.",

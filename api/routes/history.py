@@ -1,10 +1,9 @@
 """A pet's history, its trend and what is usual for it."""
 
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flask import Response
-from sqlalchemy.orm import Session
 
 from api import auth
 from api.errors import raises
@@ -26,10 +25,12 @@ from api.schemas.history import (
     UsualOut,
 )
 from api.schemas.notes import NoteOut
-from shared import alerts, baselines, history, households, norms, notes, pets
+from shared import baselines, history, households, norms, notes, overview, pets
 from shared.db import transaction
 from shared.errors import BadRecordedAt
+from shared.history import Span
 from shared.models import Baseline, Bucket, Note, Pet
+from shared.overview import Around
 from shared.trend.temperament import MIN_CLIPS
 
 HOUSEHOLD_DAYS = 90
@@ -47,19 +48,15 @@ def read_history(pet_id: uuid.UUID, query_data: HistoryQuery) -> Response:
         history.fold(session, pet)
         span = query_data.span(history.today(pet, datetime.now(UTC)))
         items = history.summaries_json(session, pet, query_data.bucket, span)
-        around = _around(session, pet, query_data.bucket, span)
-    told = around.model_dump_json(by_alias=True, exclude={"items"})
+        around = overview.around(session, pet, query_data.bucket, span)
+    told = _present(pet, query_data.bucket, span, around).model_dump_json(
+        by_alias=True, exclude={"items"}
+    )
     return Response(f'{told[:-1]},"items":{items}}}', content_type="application/json")
 
 
-def _around(session: Session, pet: Pet, bucket: Bucket, span: tuple[date, date]) -> HistoryOut:
-    """Give all of a history but its days or weeks."""
-    begins = history.midnight(span[0], pet.time_zone)
-    ends = history.midnight(span[1] + timedelta(days=1), pet.time_zone)
-    noted = session.scalars(notes.chosen(pet, since=begins, until=ends).order_by(Note.at, Note.id))
-    alarms = session.scalars(alerts.between(pet, begins, ends))
-    anchors = session.scalars(baselines.between(pet, begins, ends))
-    changes = history.bundle_changes(session, pet, bucket, span)
+def _present(pet: Pet, bucket: Bucket, span: Span, around: Around) -> HistoryOut:
+    """Present all of a history but its days or weeks."""
     return HistoryOut(
         pet_id=pet.id,
         bucket=bucket,
@@ -67,10 +64,10 @@ def _around(session: Session, pet: Pet, bucket: Bucket, span: tuple[date, date])
         first=span[0],
         last=span[1],
         items=[],
-        notes=[NoteOut.model_validate(note) for note in noted],
-        alerts=[AlertOut.model_validate(alarm) for alarm in alarms],
-        bundle_changes=[BundleChange(**change) for change in changes],
-        baselines=[BaselineOut.model_validate(anchor) for anchor in anchors],
+        notes=[NoteOut.model_validate(note) for note in around.notes],
+        alerts=[AlertOut.model_validate(alarm) for alarm in around.alerts],
+        bundle_changes=[BundleChange(**change) for change in around.bundle_changes],
+        baselines=[BaselineOut.model_validate(anchor) for anchor in around.baselines],
     )
 
 

@@ -55,9 +55,7 @@ def change_pet(pet_id: uuid.UUID, json_data: PetPatch) -> PetOut:
     """Change what you say about a pet."""
     with transaction() as session:
         pet = pets.get(session, auth.account_id(), pet_id)
-        for name, value in json_data.model_dump(exclude_unset=True).items():
-            setattr(pet, name, value)
-        session.flush()
+        pets.change(session, pet, **json_data.model_dump(exclude_unset=True))
         return PetOut.model_validate(pet)
 
 

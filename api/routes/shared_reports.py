@@ -52,8 +52,8 @@ def show(token: str) -> Response:
     chosen = words(language)
     until = chosen.day(link.expires_at.astimezone(facts.zone).date())
     page = render_template(
-        "report.html",
-        sheet=made.sheet(facts, language, {}),
+        "shared_report.html",
+        sheet=made.sheet(facts, language, reports.stills(facts)),
         picture=made.picture(facts, language),
         still_url=made.still_url,
         nonce=nonce,

@@ -45,7 +45,7 @@ class TimelinePoint(BaseModel):
 
 
 class Moment(BaseModel):
-    """A span that mattered."""
+    """A span that mattered; `image_url` is the path of a still with what was found drawn in."""
 
     span_s: tuple[float, float]
     why: str
@@ -136,8 +136,22 @@ class AssessmentOut(BaseModel):
             pet_id=assessment.pet_id,
             recorded_at=assessment.recorded_at,
             created_at=assessment.created_at,
-            **{"abstention": None, **assessment.result},
+            **{"abstention": None, **assessment.result, "moments": moments_of(assessment)},
         )
+
+
+def moments_of(assessment: Assessment) -> list[Moment]:
+    """Present the moments, their stills by whole paths; they are stored below the assessment's."""
+    return [
+        Moment(
+            **{
+                **moment,
+                "image_url": moment["image_url"]
+                and f"/v1/assessments/{assessment.id}/{moment['image_url']}",
+            }
+        )
+        for moment in assessment.result["moments"]
+    ]
 
 
 class AssessmentsPage(Page[AssessmentOut]):

@@ -15,12 +15,13 @@ EARLIEST_BIRTH = date(1980, 1, 1)  # the oldest cat on record lived 38 years
 
 
 @functools.cache
-def _zones() -> set[str]:
+def known_zones() -> set[str]:
+    """Give the names of all time zones."""
     return zoneinfo.available_timezones()
 
 
 def _known_zone(name: str) -> str:
-    if name not in _zones():
+    if name not in known_zones():
         raise ValueError("is not an IANA time zone such as Europe/Berlin")
     return name
 

@@ -34,14 +34,16 @@ from shared.trend.rate import (
     rate_of,
 )
 
-Bucket = Literal["day", "week"]
+Bucket = Literal["day", "week", "month"]
 MIN_JOINT_SESSIONS = 3
 HOUSEHOLD_P = 0.05
+
+Days = np.ndarray[tuple[int, ...], np.dtype[np.int64]]  # ordinals since 1970
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One day or ISO week of a pet, on the owner's calendar; `begins` is an ISO date."""
+    """One day, ISO week or month of a pet, on the owner's calendar; `begins` is an ISO date."""
 
     begins: str
     n_clips: int  # abstained ones included
@@ -62,15 +64,24 @@ def summarize(
     *,
     priors: Priors = NO_KNOWLEDGE,
 ) -> list[Summary]:
-    """Summarise the days or ISO weeks that have clips, in order of time."""
+    """Summarise the days, ISO weeks or months that have clips, in order of time."""
     line = timeline(observations, ZoneInfo(time_zone))
-    begins = line.day if bucket == "day" else line.day - _weekday(line.day)
+    begins = _begins(line.day, bucket)
     return [
         _summary(select(line, begins == begin), int(begin), priors) for begin in np.unique(begins)
     ]
 
 
-def _weekday(day: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Array:
+def _begins(day: Days, bucket: Bucket) -> Days:
+    """Return the first day of the bucket that each day lies in."""
+    if bucket == "day":
+        return day
+    if bucket == "week":
+        return np.asarray(day - _weekday(day))
+    return day.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(int)
+
+
+def _weekday(day: Days) -> Array:
     monday_1970 = date(1969, 12, 29).toordinal() - EPOCH_DAY
     return np.asarray((day - monday_1970) % 7)
 

@@ -4,6 +4,7 @@ import json
 import logging
 from dataclasses import replace
 
+import av
 import pytest
 import structlog
 from typer.testing import CliRunner
@@ -92,3 +93,19 @@ def test_a_species_without_an_ethogram_is_refused(run, folder):
 def test_an_empty_folder_is_a_mistake_in_the_command(run, tmp_path):
     (tmp_path / "empty").mkdir()
     assert run(tmp_path / "empty").exit_code == 2
+
+
+def test_a_clip_is_drawn_with_a_strip_below_its_picture(run, folder, tmp_path):
+    out = tmp_path / "out.mp4"
+    assert run(folder / "good.mp4", "--draw", out).exit_code == 0
+    with av.open(str(folder / "good.mp4")) as whole, av.open(str(out)) as drawn:
+        before = [f.width for f in whole.decode(video=0)]
+        after = [(f.width, f.height) for f in drawn.decode(video=0)]
+        original = whole.streams.video[0]
+    assert len(after) == len(before)
+    assert after[0][1] > original.height * after[0][0] / original.width
+    assert out.stat().st_size > 10_000
+
+
+def test_only_one_clip_is_drawn(run, folder, tmp_path):
+    assert run(folder, "--draw", tmp_path / "out.mp4").exit_code == 2

@@ -1,6 +1,7 @@
 """The sweep repairs what faults leave behind, once, and without the queue that it repairs."""
 
 import base64
+import io
 import json
 import uuid
 
@@ -136,6 +137,21 @@ def test_what_is_doomed_is_deleted(submit, small_clip, tmp_path):
     sweep.delete_objects()
     with pytest.raises(MediaMissing):
         storage.get(key, tmp_path / "gone")
+
+
+@pytest.mark.parametrize("prefix", ["media", ""])
+def test_stills_go_with_the_media_and_with_the_clip(
+    prefix, submit, small_clip, tmp_path, monkeypatch
+):
+    clip = read(submit(small_clip)).clip
+    still = deletions.still_key(clip.storage_key, 2)
+    storage.put(still, io.BytesIO(b"still"), content_type="image/jpeg")
+    with transaction() as session:
+        deletions.owe(session, clip.storage_key.removesuffix("media") + prefix)
+    monkeypatch.setattr(storage, "delete_prefix", lambda prefix: None)  # as an empty listing
+    sweep.delete_objects()
+    with pytest.raises(MediaMissing):
+        storage.get(still, tmp_path / "gone")
 
 
 def test_media_is_deleted_though_the_listing_has_lost_it(submit, small_clip, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """A ring is answered: claimed, run and recorded once, whatever happens on the way."""
 
+import copy
 import errno
 import threading
 import time
@@ -11,12 +12,13 @@ import botocore.auth
 import pytest
 from sqlalchemy import select, text
 
-from shared import jobs, storage
+from shared import deletions, jobs, storage
 from shared.db import transaction
 from shared.errors import MediaMissing, StorageUnavailable
 from shared.models import Job, JobStatus, Step, StepAttempt
 from shared.settings import Settings
 from tests.clips import SAMPLES, broken, render
+from tests.factories import RESULT, owed_deletions
 from worker import heartbeat, steps, tasks
 
 ALL = frozenset(Step)
@@ -46,6 +48,34 @@ def test_a_ring_takes_a_job_through_all_steps(submit, small_clip):
     assert (job.status, job.progress, job.attempts) == (JobStatus.SUCCEEDED, 100, 1)
     assert job.assessment.result["bundle"]["sha256"]
     assert outcomes(job_id) == [("extract", "done"), ("encode", "done"), ("fuse", "done")]
+
+
+@pytest.fixture
+def with_moments(monkeypatch):
+    """Let the last step name a moment: a small drawn clip alone has none."""
+    monkeypatch.setattr(steps, "fuse", lambda work, data: copy.deepcopy(RESULT))
+
+
+def test_a_moment_has_a_still_beside_its_clip(submit, small_clip, with_moments, tmp_path):
+    job_id = submit(small_clip)
+    tasks.work(str(job_id), Step.EXTRACT, served=ALL)
+    job = read(job_id)
+    assert job.assessment.result["moments"][0]["image_url"] == "moments/1.jpg"
+    storage.get(deletions.still_key(job.clip.storage_key, 1), tmp_path / "still")
+    assert (tmp_path / "still").read_bytes().startswith(b"\xff\xd8")
+    assert owed_deletions(f"{job.clip.storage_key}.moment-") == 0
+
+
+def test_stills_whose_assessment_never_came_are_owed_a_deletion(
+    submit, small_clip, with_moments, monkeypatch
+):
+    def lose(session, lease, result):
+        raise jobs.LeaseLost
+
+    monkeypatch.setattr(jobs, "succeed", lose)
+    job_id = submit(small_clip)
+    tasks.work(str(job_id), Step.EXTRACT, served=ALL)
+    assert owed_deletions(f"{read(job_id).clip.storage_key}.moment-") == 1
 
 
 def test_a_second_ring_finds_nothing_to_do(submit, small_clip):

@@ -11,9 +11,10 @@ import cv2
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
-from worker.pipeline.extract import Detector, ExtractModels, SoundTagger, extract
-from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
+from worker.pipeline.extract import Detector, Extract, ExtractModels, extract, load_tagger
+from worker.pipeline.extract.given_pose import load_pose_network
 from worker.pipeline.fuse import Assessment, fuse
+from worker.pipeline.weights import places_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
     tagger = bundles.find_weights("sound_tagger", weights_dir, cache_dir)
     return ExtractModels(
         detector=Detector(detector, threads) if detector else None,
-        tagger=SoundTagger(tagger, threads) if tagger else None,
-        pose=PoseNetwork(threads=threads) if BUILT_IN.exists() else None,
+        tagger=load_tagger(tagger, threads) if tagger else None,
+        pose=load_pose_network(places_of(weights_dir, cache_dir), threads),
     )
 
 
@@ -66,6 +67,17 @@ def analyze(
 
     Raises what `extract` raises.
     """
+    return analyze_all(path, species=species, models=models, on_progress=on_progress)[1]
+
+
+def analyze_all(
+    path: Path,
+    *,
+    species: str,
+    models: Models,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+) -> tuple[Extract, Assessment]:
+    """Run the three steps on one clip; give what was measured as well. Raises as `analyze`."""
     started = perf_counter()
     extracted = extract(
         path, species=species, models=models.extract, on_progress=lambda f: on_progress(0.9 * f)
@@ -82,4 +94,4 @@ def analyze(
         "encode": round(encoded_at - extracted_at, 4),
         "fuse": round(fused_at - encoded_at, 4),
     }
-    return dataclasses.replace(assessment, timings_s=timings)
+    return extracted, dataclasses.replace(assessment, timings_s=timings)

@@ -230,7 +230,7 @@ def encoders(corpus: Corpus, inputs: Sequence[str]) -> tuple[Encoder, ...]:
 def feature(name: str) -> Feature:
     """Return one input's description."""
     if name == "face":
-        return Feature(name=name, width=WIDTHS["vision"], frames=SEQUENCE_FRAMES)
+        return Feature(name=name, width=WIDTHS["vision"], frames=SEQUENCE_FRAMES, of="pet")
     columns = {"quality": QUALITY, "species": SPECIES}.get(name)
     return Feature(name=name, width=export.COLUMNS[name], names=columns)
 

@@ -24,6 +24,7 @@ from worker.pipeline.extract.decode import PICTURE_SIDE_PX
 from worker.pipeline.extract.detect import Box
 from worker.pipeline.extract.listen import ENCODER_RATE_HZ, Listener
 from worker.pipeline.extract.locate import locate
+from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
 from worker.pipeline.extract.quality import measure_quality
 from worker.pipeline.extract.sound import measure_sound
 from worker.training import augment, fingerprints
@@ -54,8 +55,11 @@ def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Mode
     named = [(r, f.file.weights, f.file.sha256) for r, f in graphs if f is not None]
     if detector:
         named.append(("detector", detector.file.weights, detector.file.sha256))
+    pose = PoseNetwork(threads=threads) if BUILT_IN.exists() else None
+    if pose:
+        named.append(("pose", pose.made_by, weights.sha256_of(BUILT_IN)))
     return Models(
-        extract=ExtractModels(Detector(detector.path, threads) if detector else None, None),
+        extract=ExtractModels(Detector(detector.path, threads) if detector else None, None, pose),
         encode=load_encoders(weights_dir, cache_dir, threads),
         named=tuple(named),
     )

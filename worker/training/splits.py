@@ -135,8 +135,9 @@ def leaky_folds(labels: Rows, *, k: int, seed: int) -> Iterator[Fold]:
 
 def part(rows: Rows, labels: Rows, groups: Rows, *, share: float, seed: int) -> tuple[Rows, Rows]:
     """Divide rows by group, stratified: what remains, and about `share` of them."""
-    k = max(2, min(round(1 / share), len(np.unique(groups[rows]))))
     require(groups[rows], 2)
+    most = min(len(np.unique(groups[rows])), np.bincount(labels[rows]).max())
+    k = max(2, min(round(1 / share), most))
     inner = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
     kept, taken = divided(inner, labels[rows], groups[rows])[0]
     return rows[kept], rows[taken]

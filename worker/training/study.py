@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from worker.pipeline.manifest import ANY
-from worker.training import calibration, controls, evaluation, labels
+from worker.training import adaptation, calibration, controls, evaluation, labels
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
 from worker.training.dataset import Kind
@@ -53,7 +53,8 @@ def study(
         whole,
         missing_modalities=found,
         controls=held,
-        ablations=controls.ablations(corpus, predictions),
+        ablations=controls.ablations(corpus, predictions)
+        | {"offsets of species and breed: nats": adaptation.gained(predictions, corpus)},
         subgroups=controls.subgroups(corpus, predictions),
     )
 

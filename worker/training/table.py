@@ -13,6 +13,7 @@ from worker.pipeline.architectures.inputs import (
     SPECIES,
     WIDTHS,
 )
+from worker.pipeline.encode import pooling
 from worker.training.dataset import Example
 from worker.training.features import Features
 
@@ -116,4 +117,4 @@ def sequence(vision: Array) -> Array | None:
     pictures = vision.shape[1]
     if pictures < 2:
         return None
-    return vision[:, np.round(np.linspace(0, pictures - 1, SEQUENCE_FRAMES)).astype(int)]
+    return vision[:, pooling.evenly(pictures)]

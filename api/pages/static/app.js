@@ -25,3 +25,13 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 
 // A chart that can be read value by value; the drawn one stays where this fails.
 if (document.querySelector("[data-chart]")) import("./chart.js");
+
+// A new pet's day is most likely the day of who adds it.
+const zone = document.querySelector("select[data-zone=guess]");
+if (zone) {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if ([...zone.options].some((option) => option.value === here)) zone.value = here;
+}
+
+// On a narrow screen the tabs scroll: show the one that is open.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -259,7 +259,7 @@ class Watcher:
 
     def colour_picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """Return the frame as RGB at up to 640 px, upright."""
-        size = fit(self.size, min(PICTURE_SIDE_PX, max(self.size)))
+        size = picture_size(self.size)
         width, height = size[::-1] if self.rotation % 180 else size
         check_size(frame.width, frame.height)
         small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
@@ -271,6 +271,11 @@ def displayed_size(frame: av.VideoFrame) -> tuple[int, int]:
     aspect = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
     width = round(frame.width * float(aspect)) if aspect and 0.1 < aspect < 10 else frame.width
     return (frame.height, width) if frame.rotation % 180 else (width, frame.height)
+
+
+def picture_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (width, height) of a colour picture of a clip of that displayed size."""
+    return fit(size, min(PICTURE_SIDE_PX, max(size)))
 
 
 def fit(size: tuple[int, int], side_px: int) -> tuple[int, int]:

@@ -1,16 +1,16 @@
 """Measures how the pet moves apart from the camera, in body lengths a second."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipeline.extract.detect import Box
-from worker.pipeline.extract.flow import Flow, flow_size, steady
+from worker.pipeline.extract.flow import BLOCK_PX, Flow, steady
+from worker.pipeline.extract.guess import centre_prior
+from worker.pipeline.extract.outline import Outline, body_length, boxes_at, shares_at
+from worker.pipeline.extract.travel import against, follow_body
 
 MAX_STEP_S = 0.5
-CENTRE_WIDTH = 0.33  # of the picture: the centre prior where no box is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,10 @@ class Motion:
     """The movement series of the analysed span, one value per step of the grey stream.
 
     times_s (t,) middle of a step; energy (t,) residual speed of the pet in body lengths/s;
-    travel (t, 2) its coherent velocity in body lengths/s; field (t, rows, columns, 2) residual
-    velocity of each block in body lengths/s; weight (rows, columns) how much of the pet a block
-    holds; camera_speed (t,) in picture widths/s; fit 0..1 share of background that obeys the fit;
-    noise: median residual speed of the background in body lengths/s.
+    travel (t, 2) its body's velocity in body lengths/s; field (t, rows, columns, 2) residual
+    velocity of each block in body lengths/s; weight (rows, columns) how much of the pet's
+    box a block holds; camera_speed (t,) in picture widths/s; fit 0..1 share of
+    background that obeys the fit; noise: median residual speed of the background in body lengths/s.
     """
 
     times_s: NDArray[np.float64]
@@ -36,34 +36,34 @@ class Motion:
 
 
 def measure_motion(
-    flow: Flow,
-    size: tuple[int, int],
-    times_s: NDArray[np.float64],
-    boxes: Sequence[Box | None],
-    box_times_s: NDArray[np.float64],
+    flow: Flow, grey: NDArray[np.uint8], times_s: NDArray[np.float64], outline: Outline
 ) -> Motion:
-    """Measure movement from the flow of m pictures of a (width, height) at times (m,).
+    """Measure movement from grey (m, h, w) at times (m,) and its flow.
 
-    Boxes are shares of the picture; without any a centre prior stands in for the pet.
+    Without a known pet a centre prior and half the picture stand in for it and its length.
     """
     steps = np.diff(times_s)
     middles = times_s[:-1] + steps / 2
-    pet = pet_weight(flow.texture.shape, boxes, box_times_s, middles)
-    background = flow.texture * (1 - pet) ** 2
+    _, rows, columns = flow.texture.shape
+    pet, around = pet_weights(outline, middles, (rows, columns))
+    background = flow.texture * (1 - around) ** 2
     steadied = steady(flow.blocks, background)
     per_s = (1 / np.clip(steps, 1e-3, MAX_STEP_S)).astype(np.float32)
-    scale = per_s / np.float32(body_length(boxes, size))
-    field = steadied.residual * scale[:, None, None, None]
+    length_px = length_of(outline, flow)
+    scale = (per_s / np.float32(length_px))[:, None, None, None]
+    field = steadied.residual * scale
     speed = np.hypot(field[..., 0], field[..., 1])
     shown = pet * flow.texture
     noise = weighted(speed, background)
     energy = weighted(speed, shown)
+    inside = np.stack([weighted(field[..., k], shown) for k in (0, 1)], axis=1)
+    camera = (flow.blocks - steadied.residual) * per_s[:, None, None, None]
     return Motion(
         times_s=middles,
         energy=np.asarray(energy - np.minimum(noise, energy / 2), np.float32),
-        travel=np.stack([weighted(field[..., k], shown) for k in (0, 1)], axis=1),
+        travel=travel_of(grey, times_s, outline, camera, middles, inside, length_px),
         field=field,
-        weight=pet.mean(axis=0),
+        weight=around.mean(axis=0),
         camera_speed=steadied.camera_px * per_s / np.float32(flow.width_px),
         fit=round(steadied.fit, 4),
         fps=round(float(1 / np.median(steps)), 3),
@@ -71,32 +71,49 @@ def measure_motion(
     )
 
 
-def pet_weight(
-    shape: tuple[int, ...],
-    boxes: Sequence[Box | None],
-    box_times_s: NDArray[np.float64],
+def travel_of(
+    grey: NDArray[np.uint8],
     times_s: NDArray[np.float64],
+    outline: Outline,
+    camera: NDArray[np.float32],
+    middles_s: NDArray[np.float64],
+    inside: NDArray[np.float32],
+    length_px: float,
 ) -> NDArray[np.float32]:
-    """Return per step how much each block belongs to the pet, 0..1 (t, rows, columns)."""
-    _, rows, columns = shape
+    """Return the body's velocity (t, 2) in body lengths/s; the mean flow `inside` the pet where its
+    body is not known or never found again."""
+    if not outline.known:
+        return inside
+    moved = against(follow_body(grey, times_s, outline), camera, middles_s)
+    return inside if np.isnan(moved).any() else moved / np.float32(length_px)
+
+
+def pet_weights(
+    outline: Outline, times_s: NDArray[np.float64], shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return how much of the pet each block holds at moments (t,), and how much of its box.
+
+    Both (t, rows, columns), 0..1. The box counts for what is no background: a swinging tail leaves
+    its silhouette.
+    """
+    if not outline.known:
+        prior = np.broadcast_to(centre_prior(shape), (len(times_s), *shape))
+        return prior, prior
+    rows, columns = shape
     y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
-    known = [(t, b) for t, b in zip(box_times_s, boxes, strict=True) if b is not None]
-    if not known:
-        far = ((y[:, None] - 0.5) ** 2 + (x - 0.5) ** 2) / (2 * CENTRE_WIDTH**2)
-        return np.broadcast_to(np.exp(-far), shape).astype(np.float32)
-    at = np.array([t for t, _ in known])
-    edges = np.array([b for _, b in known])
-    x0, y0, x1, y1 = (np.interp(times_s, at, edges[:, k])[:, None] for k in range(4))
+    x0, y0, x1, y1 = (edge[:, None] for edge in boxes_at(outline, times_s).T)
     across = np.clip(np.minimum(x - x0, x1 - x) * columns + 0.5, 0, 1)  # (t, columns)
     down = np.clip(np.minimum(y - y0, y1 - y) * rows + 0.5, 0, 1)  # (t, rows)
-    return np.asarray(down[:, :, None] * across[:, None, :], np.float32)
+    box = np.asarray(down[:, :, None] * across[:, None, :], np.float32)
+    return shares_at(outline, times_s, shape), box
 
 
-def body_length(boxes: Sequence[Box | None], size: tuple[int, int]) -> float:
-    """Return the median longer side of the box in flow pixels; half the picture if unknown."""
-    across, down = flow_size(*size)
-    sides = [max((b[2] - b[0]) * across, (b[3] - b[1]) * down) for b in boxes if b is not None]
-    return max(4.0, float(np.median(sides))) if sides else max(across, down) / 2
+def length_of(outline: Outline, flow: Flow) -> float:
+    """Return the body's length in flow pixels; half the picture where the pet is not known."""
+    if not outline.known:
+        rows, columns = flow.texture.shape[1:]
+        return BLOCK_PX * float(max(rows, columns)) / 2
+    return max(4.0, body_length(outline) * flow.width_px)
 
 
 def weighted(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -82,7 +82,7 @@ def travel_speed(motion: Motion) -> NDArray[np.float32]:
     return np.hypot(across, down)
 
 
-def smooth(values: NDArray[np.float32], fps: float, over_s: float) -> NDArray[np.float32]:
+def smooth(values: NDArray[np.floating], fps: float, over_s: float) -> NDArray[np.float32]:
     """Return a moving average."""
     n = min(max(1, round(over_s * fps)), len(values))
     padded = np.pad(values, (n // 2, n - 1 - n // 2), mode="edge")

@@ -27,6 +27,7 @@ from worker.pipeline.runtime import OnnxNetwork
 BUILT_IN = Path(__file__).parent / "pose_net" / "keypoints.onnx"
 NAME = "tailtrend-keypoints-1"  # of the numbers: another network gives others
 LOOK_PX = 128
+HEAT_PX = 32
 MARGIN = 1.15  # of the box's longer side, as most of the drawn samples have it
 PICTURES_AT_ONCE = 10
 REACH_CELLS = 2  # cells each way of a heat map's peak that make up a point and its confidence
@@ -43,7 +44,7 @@ Outputs = dict[str, NDArray[np.float32]]
 class PoseNetwork:
     """The keypoint network with its decoding. Pictures and boxes in, `Pose` out."""
 
-    def __init__(self, path: Path = BUILT_IN, threads: int = 1, *, mirrored: bool = True) -> None:
+    def __init__(self, path: Path = BUILT_IN, threads: int = 1, *, mirrored: bool = False) -> None:
         self.made_by = NAME
         self.network = OnnxNetwork(path, threads)
         self.mirrored = mirrored
@@ -53,9 +54,9 @@ class PoseNetwork:
         height, width = pictures.shape[1:3]
         at = [i for i, box in enumerate(boxes) if box is not None]
         squares = np.zeros((len(boxes), 4), np.float32)
-        squares[at] = [square_of(b, width / height) for b in boxes if b is not None]
         if not at:
             return nothing(squares)
+        squares[at] = [square_of(b, width / height) for b in boxes if b is not None]
         cut = np.stack([cut_square(pictures[i], squares[i]) for i in at])
         found = [
             self.run(cut[k : k + PICTURES_AT_ONCE]) for k in range(0, len(at), PICTURES_AT_ONCE)

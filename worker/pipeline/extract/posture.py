@@ -24,6 +24,7 @@ FEATURES = (
 )  # fmt: skip
 WIDTH = len(FEATURES)  # 32
 SIDE_VIEW = 0.6  # least |cosine| of the azimuth, its certainty counted
+HALF_SIDE, LEVEL, LONG = 0.25, 1.2, 0.3  # less will do where the spine lies level and long
 VIEW_SURE = 0.5  # least certainty of the view where it is reported
 SHOWN = 0.02  # least share of the square that the silhouette fills
 
@@ -58,7 +59,7 @@ class Body:
     def __init__(self, pose: Pose, aspect: float) -> None:
         self.at = pose.points * np.array([aspect, -1.0], np.float32)
         self.sure = pose.confidence >= SURE
-        self.from_side = np.abs(pose.view[:, 0]) >= SIDE_VIEW
+        self.from_side = seen_from_side(self, pose)
 
     def point(self, name: str) -> Floats:
         """Return a point's places, (n, 2)."""
@@ -75,6 +76,20 @@ class Body:
         total = weight.sum(axis=1)
         mean = (self.at[:, pair] * weight[..., None]).sum(axis=1) / np.maximum(total, 1)[:, None]
         return mean, total > 0
+
+
+def seen_from_side(body: Body, pose: Pose) -> Flags:
+    """Tell where the animal shows its side: the view says so, or view and spine both lean to it.
+
+    A spine that is long in the square and level in the picture, its withers where the view has
+    the head.
+    """
+    forward = body.point("withers") - body.point("tail_base")
+    across, down = np.abs(forward).T
+    side = pose.squares[:, 3] - pose.squares[:, 1]
+    lies = (across >= LEVEL * down) & (across >= LONG * side)
+    leans = pose.view[:, 0] * np.sign(forward[:, 0]) >= HALF_SIDE
+    return np.asarray((np.abs(pose.view[:, 0]) >= SIDE_VIEW) | (lies & leans))
 
 
 def measure_posture(pose: Pose, aspect: float, times_s: NDArray[np.float64]) -> Posture:

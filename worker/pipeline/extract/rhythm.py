@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from worker.pipeline.extract.motion import Motion
 
 BANDS_HZ = {"beat": (1.0, 7.0), "tremble": (8.0, 12.0)}
-WINDOW_S = 3.0
+WINDOW_S = 4.0
 HOP_S = 0.5
 MIN_CYCLES = 3.0
 MIN_PROMINENCE = 10.0  # peak over mean of the spectrum (notes/evidence.md 5)
 MAX_RIVAL = 0.5  # of the peak: the highest other power from 0.3 Hz to twice the rate
 LOBE_HZ = 2 / WINDOW_S  # half width of a Hann window's main lobe
+STAYS_BELOW = 0.15  # body lengths a second
 MIN_SWING = {  # body lengths: about one flow pixel in six for a large pet; trembling is finer
     "beat": 0.008,
     "tremble": 0.004,
@@ -25,7 +26,7 @@ TOP_BLOCKS = 4
 SAMPLES_A_CYCLE = 2.4
 
 PACE_HZ = (0.2, 0.6)
-PACE_MIN_REACH = 0.25  # body lengths to each side of the middle
+PACE_MIN_REACH = 0.2  # body lengths to each side of the middle
 PACE_MIN_TURNS = 3
 PACE_MIN_PROMINENCE = 4.0
 
@@ -63,7 +64,8 @@ def measurable_bands(motion: Motion) -> tuple[str, ...]:
 def find_rhythms(motion: Motion) -> dict[str, Rhythm]:
     """Return the clearest rhythm of each band that shows one.
 
-    Hann window of 3 s, zero-padded spectrum; prominence and swing must pass their thresholds.
+    Hann window of 4 s, zero-padded spectrum; prominence and swing must pass their thresholds. A
+    body that travels has the rhythm of its gait: such windows are left out.
     """
     bands = measurable_bands(motion)
     found = {}
@@ -73,7 +75,8 @@ def find_rhythms(motion: Motion) -> dict[str, Rhythm]:
     wanted = [b for b in BANDS_HZ if b in bands]
     if not wanted or series.values.shape[1] == 0:
         return found
-    windows = [window for start in starts(series) if (window := look(series, start, wanted))]
+    stays = [start for start in starts(series) if not travels(motion, series, start)]
+    windows = [window for start in stays if (window := look(series, start, wanted))]
     for band in wanted:
         hits = [w[band] for w in windows if band in w]
         if hits:
@@ -110,6 +113,14 @@ def starts(series: Series) -> list[int]:
     """Return the first sample of each window."""
     n = min(len(series.values), round(WINDOW_S * series.fps))
     return list(range(0, len(series.values) - n + 1, max(1, round(HOP_S * series.fps))))
+
+
+def travels(motion: Motion, series: Series, start: int) -> bool:
+    """Tell whether the body goes somewhere for most of one window."""
+    from_s = series.start_s + start / series.fps
+    inside = (motion.times_s >= from_s) & (motion.times_s < from_s + WINDOW_S)
+    speed = np.hypot(*motion.travel[inside].T)
+    return bool(len(speed)) and float(np.median(speed)) > STAYS_BELOW
 
 
 def look(series: Series, start: int, bands: list[str]) -> dict[str, Rhythm]:

@@ -23,6 +23,12 @@ NSDF_FRAME_S = 0.04
 NSDF_HOP_S = 0.02
 NSDF_SHARE = 0.88  # of the highest peak: the first lag that reaches it is the period
 VOICED_NSDF = 0.6
+# Of an event whose voiced frames are few or barely periodic no pitch is told: with less, one of
+# twelve generated calls was off by more than a semitone and a half (docs/signals.md).
+MIN_VOICED_SHARE = 0.25
+TILT_FROM_HZ = 125.0
+MIN_INTERVALS = 2
+MIN_HNR_DB = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class SoundEvent:
     hnr_db: float | None
     centroid_hz: float
     voiced_share: float
+    tilt_db: float = 0.0  # an octave
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Sound:
     loudness_db: float
     clipped_share: float
     events: tuple[SoundEvent, ...]
+    interval_s: float | None = None  # median from onset to onset, from three events
 
 
 def measure_sound(samples: NDArray[np.float32], rate_hz: int) -> Sound:
@@ -67,7 +75,14 @@ def measure_sound(samples: NDArray[np.float32], rate_hz: int) -> Sound:
         loudness_db=round(float(np.percentile(level - floor, 90)), 2),
         clipped_share=round(float((np.abs(samples) >= 0.999).mean()), 5),
         events=tuple(events),
+        interval_s=interval(events),
     )
+
+
+def interval(events: list[SoundEvent]) -> float | None:
+    """Return the median time from one onset to the next, None below three events."""
+    between_s = np.diff([e.onset_s for e in events])
+    return round(float(np.median(between_s)), 3) if len(between_s) >= MIN_INTERVALS else None
 
 
 def frame_levels(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
@@ -119,16 +134,33 @@ def measure_event(
     piece = samples[round(onset_s * rate_hz) : round(stop_s * rate_hz) + 1]
     pitch, clarity = pitch_track(piece, rate_hz)  # (frames,) Hz and 0..1
     voiced = clarity >= VOICED_NSDF
+    share = float(voiced.mean()) if len(voiced) else 0.0
+    hnr_db = harmonicity(clarity[voiced]) if voiced.any() else None
+    is_tonal = hnr_db is not None and hnr_db >= MIN_HNR_DB and share >= MIN_VOICED_SHARE
     return SoundEvent(
         onset_s=round(onset_s, 3),
         offset_s=round(offset_s, 3),
         level_db=round(float(np.percentile((level - floor)[start:end], 90)), 2),
-        f0_hz=round(float(np.median(pitch[voiced])), 2) if voiced.any() else None,
+        f0_hz=round(float(np.median(pitch[voiced])), 2) if is_tonal else None,
         f0_slope=slope(pitch[voiced], np.flatnonzero(voiced).astype(float) * NSDF_HOP_S),
-        hnr_db=harmonicity(clarity[voiced]) if voiced.any() else None,
+        hnr_db=hnr_db,
         centroid_hz=round(centroid(piece, rate_hz), 1),
-        voiced_share=round(float(voiced.mean()), 3) if len(voiced) else 0.0,
+        voiced_share=round(share, 3),
+        tilt_db=round(tilt(piece, rate_hz), 2),
     )
+
+
+def tilt(samples: NDArray[np.float32], rate_hz: int) -> float:
+    """Return how the spectrum falls, in dB an octave: a line through its octave bands' levels.
+
+    From 125 Hz to the highest octave that the native rate holds; a whine that reaches 10 kHz falls
+    less than a growl.
+    """
+    frequencies, power = spectrum(samples, rate_hz)
+    lows = TILT_FROM_HZ * 2.0 ** np.arange(int(np.log2(rate_hz / 2 / TILT_FROM_HZ)))
+    bands = [power[(frequencies >= low) & (frequencies < 2 * low)] for low in lows]
+    levels = [10 * np.log10(float(band.mean()) + 1e-12) for band in bands if len(band)]
+    return float(np.polyfit(np.arange(len(levels)), levels, 1)[0]) if len(levels) > 1 else 0.0
 
 
 def pitch_track(
@@ -195,8 +227,15 @@ def slope(pitch_hz: NDArray[np.float64], times_s: NDArray[np.float64]) -> float 
 
 def centroid(samples: NDArray[np.float32], rate_hz: int) -> float:
     """Return the spectral centroid in Hz."""
+    frequencies, power = spectrum(samples, rate_hz)
+    return float((power * frequencies).sum() / (power.sum() + 1e-12))
+
+
+def spectrum(
+    samples: NDArray[np.float32], rate_hz: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return the frequencies in Hz and the power at each, Hann window over the whole event."""
     n = scipy.fft.next_fast_len(len(samples), real=True)
     window = np.hanning(len(samples)).astype(np.float32)
     power = np.abs(scipy.fft.rfft(samples * window, n)) ** 2
-    frequencies = scipy.fft.rfftfreq(n, 1 / rate_hz)
-    return float((power * frequencies).sum() / (power.sum() + 1e-12))
+    return scipy.fft.rfftfreq(n, 1 / rate_hz), power

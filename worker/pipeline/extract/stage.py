@@ -25,6 +25,7 @@ from worker.pipeline.extract.locate import How, Pet, locate
 from worker.pipeline.extract.mask import MASK_PX, silhouettes
 from worker.pipeline.extract.motion import measure_motion
 from worker.pipeline.extract.movement import Movement, sum_up
+from worker.pipeline.extract.outline import Outline
 from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.extract.posture import Posture, measure_posture
 from worker.pipeline.extract.quality import Quality, measure_quality
@@ -140,9 +141,9 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
     face = find_heads(pet.boxes, masks, (pictures.shape[2], pictures.shape[1]), pose)
     faces = sequence(pictures, face, pet.boxes, masks)
     laps.mark("crops")
-    size = (grey.shape[2], grey.shape[1])
     verified = pet.boxes if models.detector else (None,) * len(pet.boxes)
-    motion = measure_motion(flow, size, grey_times_s, verified, times_s)
+    outline = Outline(verified, masks, times_s, (pictures.shape[2], pictures.shape[1]))
+    motion = measure_motion(flow, grey, grey_times_s, outline)
     movement = sum_up(motion)
     calls = name_calls(sound.events, tags, species) if sound and tags else ()
     windows = measure_windows(shots.span_s, motion, sound, calls)

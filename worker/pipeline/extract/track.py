@@ -11,6 +11,7 @@ from worker.pipeline.extract.shrink import shrink
 
 WIDTH_PX = 160
 SEARCH = 0.6  # of the box's sides, to each side of where it was
+MOST_STEPS = 4  # pictures from what was detected: a still scene resembles itself without its pet
 MIN_LIKENESS = 0.55  # normalised correlation; other places of a scene reach .3-.5
 MIN_SIDE_PX = 6
 PLAIN = 6.0  # grey levels of spread below which everything looks alike
@@ -22,20 +23,22 @@ def match(
     """Return boxes of missed pictures (n, h, w, 3) that look like the box of the nearest known one.
 
     Goes outward from what is known, each match being the next one's pattern; ends where nothing is
-    alike any more.
+    alike any more, and four pictures away.
     """
     found: dict[int, Box] = {}
     for step in (1, -1):
-        for i in sorted(missed, reverse=step < 0):
-            beside = [j for j in known | found if (i - j) * step > 0]
-            if i in found or not beside:
-                continue
-            j = max(beside) if step > 0 else min(beside)
-            if any(0 < (m - j) * step < (i - j) * step for m in missed):
-                continue  # the match ended before
-            box = moved(pictures[j], pictures[i], (known | found)[j])
-            if box is not None:
-                found[i] = box
+        for start in sorted(known):
+            last, box = start, known[start]
+            for i in range(start + step, start + step * (MOST_STEPS + 1), step):
+                if i not in missed:
+                    if i in known or not 0 <= i < len(pictures):
+                        break
+                    continue
+                carried = moved(pictures[last], pictures[i], box)
+                if carried is None:
+                    break
+                last, box = i, carried
+                found.setdefault(i, carried)
     return found
 
 

@@ -27,6 +27,7 @@ UNNAMED = 0.4  # a sound event that may not be the pet's: no tagger listened
 HAND_HELD = 0.7  # what taking the camera's movement out leaves of the trust
 BARK_THROWS = 0.3  # what bouncing says of a dog that barks: each bark throws the body; by eye
 BURSTS_SURE = 3  # fewer bursts may be chance
+SURELY_SEEN = 0.8  # of the pictures looked at: a path needs the animal in nearly all of them
 MIN_FIT = 0.5  # below it the camera's movement cannot be taken out
 UNEXPLAINED = 0.03  # share of time with sounds that nobody could name
 SPEECH_COST, MUSIC_COST = 0.5, 0.8
@@ -79,6 +80,9 @@ def read_movement(key: str, extracted: Extract) -> Reading | Missing | None:
     if movement.fit < MIN_FIT and key != "travel":
         return Missing(key, "the camera's movement could not be separated from the animal's")
     if key in RHYTHMS:
+        share = extracted.facts.pet.pet_frames_share
+        if key == "pace" and share is not None and share < SURELY_SEEN:
+            return Missing(key, "the animal was not seen surely enough to say where it went")
         return read_rhythm(key, movement, trust)
     if key == "freeze":
         stopped = movement.freeze_s

@@ -35,6 +35,7 @@ class Anatomy:
     tail_root: float
     tail_tip: float
     fluff: float
+    plume: float  # factor on the tail's radius where its hair is longest
 
     @property
     def has_tail(self) -> bool:
@@ -74,7 +75,13 @@ def draw_dog(rng: Generator, young: float, stout: float, fluff: float) -> Anatom
         tail_root=float(rng.uniform(0.035, 0.06)),
         tail_tip=float(rng.choice([rng.uniform(0.012, 0.025), rng.uniform(0.025, 0.06)])),
         fluff=fluff,
+        plume=draw_plume(rng, fluff),
     )
+
+
+def draw_plume(rng: Generator, fluff: float) -> float:
+    """Draw how much wider a tail's middle is than its bone: a feathered tail may triple."""
+    return float(1 + 2.2 * fluff + (rng.uniform(0.4, 1.8) if rng.random() < 0.25 else 0.0))
 
 
 def draw_cat(rng: Generator, young: float, stout: float, fluff: float) -> Anatomy:
@@ -100,4 +107,5 @@ def draw_cat(rng: Generator, young: float, stout: float, fluff: float) -> Anatom
         tail_root=root,
         tail_tip=root * float(rng.uniform(0.5, 1.0)),
         fluff=fluff,
+        plume=1 + 2.2 * fluff,
     )

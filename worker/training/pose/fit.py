@@ -23,7 +23,7 @@ from worker.training.pose.network import PICTURE_PX, KeypointNet
 from worker.training.pose.stream import BATCH, Batch, Drawer, draw_batches
 
 CHECKPOINT = "checkpoint.pt"
-SAVE_EVERY_S = 60.0
+SAVE_EVERY_S = 45.0
 REPLAYS = 2  # each batch is learnt once as drawn, and again, mirrored, some batches later
 REPLAYED_AFTER = 16
 SMALL_PX, SMALL_SHARE = 96, 0.6  # the first part is learnt from smaller pictures: 1.8 x as fast

@@ -13,7 +13,7 @@ from worker.training.pose.stream import Batch
 
 SPREAD_CELLS = 1.1  # of a heat map's target
 HIDDEN_WEIGHT = 0.35
-MASK_WEIGHT, SEEN_WEIGHT, CLASS_WEIGHT, VIEW_WEIGHT = 2.0, 0.6, 0.3, 0.6
+MASK_WEIGHT, SEEN_WEIGHT, CLASS_WEIGHT, VIEW_WEIGHT = 2.0, 0.6, 0.8, 2.5
 EAR_POINTS = [i for i, n in enumerate(NAMES) if n.startswith("ear_")]
 MIRRORED = [
     NAMES.index(n[:-2] + {"_a": "_b", "_b": "_a"}[n[-2:]] if n[-2:] in ("_a", "_b") else n)

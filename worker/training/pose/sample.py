@@ -14,7 +14,17 @@ from worker.training.pose.camera import PX, Camera, aim, draw_camera, project
 from worker.training.pose.coat import Coat, draw_clothes, draw_coat, draw_light, paint
 from worker.training.pose.noise import fur_noises
 from worker.training.pose.raster import Canvas
-from worker.training.pose.skeleton import EYE, NOSE, Figure, build_figure
+from worker.training.pose.skeleton import (
+    EAR,
+    EYE,
+    JAW,
+    MUZZLE,
+    NECK,
+    NOSE,
+    SKULL,
+    Figure,
+    build_figure,
+)
 from worker.training.pose.spoil import spoil
 from worker.training.pose.stance import draw_stance
 from worker.training.pose.strangers import draw_hand, draw_person
@@ -22,6 +32,7 @@ from worker.training.pose.strangers import draw_hand, draw_person
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
 GROUPS = (("elbow", "carpus", "front_paw"), ("stifle", "hock", "rear_paw"),
           ("ear_base", "ear_tip"), ("eye",))  # fmt: skip
+CLOSE_UP_SHARE = 0.1
 SECOND_SHARE, PERSON_SHARE, HAND_SHARE, THING_SHARE = 0.2, 0.2, 0.07, 0.2
 
 
@@ -76,7 +87,7 @@ def draw_sample(rng: Generator, backdrops: Backdrops) -> Sample:
     stance = draw_stance(rng, anatomy)
     camera = draw_camera(rng)
     figure = build_figure(anatomy, stance, camera.to_camera)
-    camera = aim(rng, camera, figure.capsules)
+    camera = aim(rng, camera, framed(rng, figure))
     horizon = camera.shift[1] - 0.7 * camera.zoom * camera.elevation + rng.normal(0, 12)
     behind = backdrops.scene(rng, float(horizon), camera.roll)
     coat = draw_coat(rng, anatomy.is_cat)
@@ -109,6 +120,16 @@ def draw_sample(rng: Generator, backdrops: Backdrops) -> Sample:
         ears=stance.ears,
         view=np.array([np.cos(camera.azimuth), np.sin(camera.azimuth)], np.float32),
     )
+
+
+def framed(rng: Generator, figure: Figure) -> NDArray[np.float64]:
+    """Return the capsules that the picture is about: all, or the head and what is near it."""
+    if rng.random() >= CLOSE_UP_SHARE:
+        return figure.capsules
+    head = np.isin(figure.parts, (SKULL, MUZZLE, EAR, JAW))
+    if rng.random() < 0.6:
+        head |= np.isin(figure.parts, (NECK,))
+    return figure.capsules[head]
 
 
 def shade_floor(
@@ -167,6 +188,11 @@ def cover(
             top = int(PX - rng.uniform(5, 45))
             cv2.line(
                 covered, (int(x), PX), (int(x + rng.normal(0, 6)), top), 1, int(rng.integers(1, 3))
+            )
+    if rng.random() < 0.06:
+        for x in rng.uniform(0, PX, int(rng.integers(1, 4))):
+            cv2.line(
+                covered, (int(x), 0), (int(x + rng.normal(0, 8)), PX), 1, int(rng.integers(2, 9))
             )
     hidden = covered.astype(bool)
     if hidden.any():

@@ -182,7 +182,7 @@ def add_tail(made: Builder, anatomy: Anatomy, stance: Stance, pitch: Vector, pla
     at = place(-0.48, 0, -0.05)
     made.bone(TAIL, place(-0.38, 0, -0.1), 0.08, at, anatomy.tail_root * 1.15)
     radii = np.linspace(anatomy.tail_root, anatomy.tail_tip, N_TAIL)
-    plume = 1 + anatomy.fluff * np.array((0.5, 1.6, 2.2, 1.8, 1.0))
+    plume = 1 + (anatomy.plume - 1) * np.array((0.25, 0.75, 1.0, 0.8, 0.4))
     radii = radii * plume
     for k in range(N_TAIL - 1):
         up = np.radians(stance.tail_up + k * stance.tail_curl)

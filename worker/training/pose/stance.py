@@ -23,6 +23,7 @@ LEGS = {
     "crouching": ((-68, 48, 20), (74, -78, 40), 12),
     "bowing": ((-20, 84, 84), (22, -26, 6), 9),
 }
+SNIFF_SHARE = 0.15  # head down, eating or following a scent
 PAW_TURN_DEG = 70.0  # of the toes against the lowest bone
 
 
@@ -57,6 +58,8 @@ def draw_stance(rng: Generator, anatomy: Anatomy) -> Stance:
     posture = int(rng.choice(len(POSTURES), p=SHARES))
     name = POSTURES[posture]
     up, curl = draw_tail(rng, name, anatomy)
+    sniffs = rng.random() < SNIFF_SHARE
+    neck_up = float(rng.uniform(-65, 0) if sniffs else rng.normal(38, 28))
     return Stance(
         posture=posture,
         legs=draw_legs(rng, name),
@@ -65,9 +68,9 @@ def draw_stance(rng: Generator, anatomy: Anatomy) -> Stance:
         bend=float(rng.normal(0, 0.06)),
         roll=float(rng.choice([-1, 1]) * rng.uniform(65, 95)) if name == "lying_side" else 0.0,
         rear=float(rng.uniform(35, 65)) if name == "standing" and rng.random() < 0.06 else 0.0,
-        neck_up=float(rng.normal(38, 28)),
+        neck_up=neck_up,
         neck_turn=float(rng.normal(0, 25)),
-        head_down=float(rng.normal(14, 20)),
+        head_down=float(rng.normal(50 if neck_up < 0 else 14, 20)),
         head_turn=float(rng.normal(0, 28)),
         head_roll=float(rng.normal(0, 9)),
         looks_at_camera=bool(rng.random() < 0.45),

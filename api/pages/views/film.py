@@ -1,0 +1,99 @@
+"""Film a pet: choose or record a clip, say why, send it. A script sends it straight to storage."""
+
+import uuid
+
+from flask import Blueprint, redirect, request, url_for
+from pydantic import Field
+from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Response
+
+from api import auth, intake
+from api.pages import dates, door, forms, frame
+from api.schemas.base import IsoTime, Text
+from api.schemas.clips import Keeping
+from api.schemas.uploads import Tags
+from shared import pets
+from shared.clips import Told
+from shared.db import transaction
+from shared.errors import InputError, UploadEmpty
+from shared.models import Pet, Reason, Retention
+from shared.settings import settings
+
+KEPT_DAYS = 30  # the one choice between for ever and not at all
+SENT_AS = ("recorded", "file")  # filmed now, or chosen
+
+bp = Blueprint("film", __name__)
+
+
+class FilmIn(Keeping):
+    """What the form says beside the file."""
+
+    recorded_at: IsoTime | None = None
+    reason: Reason = Reason.OTHER
+    tags: Tags = Field([], max_length=50)
+    note: Text | None = None
+
+
+@bp.get("/pets/<uuid:pet_id>/film")
+def show(pet_id: uuid.UUID) -> str:
+    """Show the form."""
+    with transaction() as session:
+        pet = pets.get(session, auth.account_id(), pet_id)
+    return _form(pet)
+
+
+@bp.post("/pets/<uuid:pet_id>/film")
+@door.takes_clip
+def send(pet_id: uuid.UUID) -> Response | tuple[str, int]:
+    """Take a clip in one form, as a browser without scripts sends it, and go to its page."""
+    with transaction() as session:
+        pet = pets.get(session, auth.account_id(), pet_id)
+    try:
+        told = _told(pet)
+        wanted = intake.Request(auth.account_id(), pet.id, told, None)
+        job = intake.take(wanted, _file())
+    except forms.Wrong as error:
+        return _form(pet, wrong=error.fields), 422
+    except InputError as error:
+        return _form(pet, refused=frame.told(error)), 422
+    done = "known" if job["duplicate_of"] else None
+    return redirect(url_for("pages.clip.show", clip_id=job["clip_id"], done=done), 303)
+
+
+def _form(pet: Pet, *, wrong: list[str] | None = None, refused: str | None = None) -> str:
+    return frame.show(
+        "film.html",
+        pet=pet,
+        wrong=wrong or [],
+        refused=refused,
+        form=request.form,
+        reasons=frame.named("film_reason", Reason),
+        retentions=frame.named("retention", Retention, days=KEPT_DAYS),
+        kept_days=KEPT_DAYS,
+        most_mb=settings().max_upload_mb,
+        accept="video/*,.mkv,.avi,.ts",
+    )
+
+
+def _told(pet: Pet) -> Told:
+    """Read what the owner says of the clip. Raises Wrong."""
+    at = request.form.get("recorded_at", "")
+    days = KEPT_DAYS if request.form.get("retention") == Retention.DAYS else ""
+    tags = [tag for tag in (one.strip() for one in request.form.get("tags", "").split(",")) if tag]
+    said = forms.read(
+        FilmIn,
+        recorded_at=dates.from_input(at, pet.time_zone) if at else "",
+        retention_days=days,
+        tags=tags,
+    )
+    kept = (said.retention, said.retention_days)
+    return Told(said.recorded_at, said.reason, said.tags, said.note, *kept)
+
+
+def _file() -> FileStorage:
+    """Find the clip among the form's two places for it. Raises UploadEmpty."""
+    for name in SENT_AS:
+        sent = request.files.get(name)
+        if sent is not None and sent.filename:
+            return sent
+    raise UploadEmpty
