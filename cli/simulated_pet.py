@@ -103,9 +103,10 @@ def fill(session: Session, account_id: uuid.UUID) -> Pet:
 
 
 def observations(now: datetime) -> list[Observation]:
-    """Draw the same clips each time, as filmed in the twelve weeks before `now`."""
+    """Draw the same clips each time, as filmed in the twelve weeks before today."""
     drawn = simulate(SCENARIO, 1, np.random.default_rng(SEED))
-    shift = now - timedelta(hours=1) - (BEGIN + timedelta(weeks=N_WEEKS))
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    shift = today - (BEGIN + timedelta(weeks=N_WEEKS))  # whole days: the hours stay as drawn
     found = pet_observations(drawn, 0)
     return [
         Observation(

@@ -3,6 +3,7 @@
 Knows no language and no layout; those who write it as a page or as a PDF add them.
 """
 
+import contextlib
 import json
 import uuid
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
-from shared import alerts, baselines, history, notes
+from shared import alerts, baselines, deletions, history, notes, storage
+from shared.errors import MediaMissing
 from shared.models import Alert, Baseline, Bucket, Note, NoteKind, Pet
 from shared.trend.observations import NEGATIVE, SESSION_S
 
@@ -39,7 +41,8 @@ SELECT assessments.id, assessments.recorded_at, anxious + distressed AS tense,
  ORDER BY assessments.recorded_at, assessments.id
 """)
 SHOWN = text("""
-SELECT assessments.id, clip_id, assessments.recorded_at, clips.reason, clips.note, tags, result
+SELECT assessments.id, clip_id, assessments.recorded_at, clips.reason, clips.note, result,
+       storage_key, media_expires_at IS NULL OR media_expires_at > now() AS has_media
   FROM assessments JOIN clips ON clips.id = clip_id
  WHERE assessments.id = ANY(:ids)
 """)
@@ -94,6 +97,7 @@ class Moment:
     reason: str
     note: str | None
     result: Json
+    still_key: str | None  # of the still of its first moment
     verdict: str | None
     verdict_by: str | None
 
@@ -171,7 +175,7 @@ def collect(
         made_at=now,
         trend=_trend(session, pet, span[1], now),
         weeks=_weeks(session, pet, span),
-        moments=_moments(session, clips),
+        moments=_moments(session, clips, lately),
         signals=tuple(SignalCount(*row) for row in signals),
         n_lately=sum(clip["recorded_at"] >= lately for clip in clips),
         n_before=sum(clip["recorded_at"] < lately for clip in clips),
@@ -205,9 +209,9 @@ def _week(told: Json) -> Week:
     return Week(date.fromisoformat(told["begins"]), told["n_clips"], told["n_abstained"], *rates)
 
 
-def _moments(session: Session, clips: Sequence[RowMapping]) -> tuple[Moment, ...]:
+def _moments(session: Session, clips: Sequence[RowMapping], lately: datetime) -> tuple[Moment, ...]:
     by_id = {clip["id"]: clip for clip in clips}
-    chosen = choose([_candidate(clip) for clip in clips])
+    chosen = choose([_candidate(clip) for clip in clips], lately)
     ids = [one.assessment_id for one, _ in chosen]
     shown = {row["id"]: row for row in session.execute(SHOWN, {"ids": ids}).mappings()}
     return tuple(
@@ -228,20 +232,42 @@ def _moment(role: str, shown: RowMapping, clip: RowMapping) -> Moment:
         reason=shown["reason"],
         note=shown["note"],
         result=shown["result"],
+        still_key=_still_key(shown),
         verdict=clip["label"],
         verdict_by=clip["by"],
     )
 
 
-def choose(candidates: Sequence[Candidate]) -> list[tuple[Candidate, str]]:
+def _still_key(shown: RowMapping) -> str | None:
+    """Name the first still of a clip whose media is kept; None when none was drawn."""
+    if not shown["has_media"]:
+        return None
+    moments = shown["result"]["moments"]
+    has_still = [number for number, one in enumerate(moments, 1) if one["image_url"]]
+    return deletions.still_key(shown["storage_key"], has_still[0]) if has_still else None
+
+
+def stills(facts: Facts) -> dict[str, bytes]:
+    """Fetch the stills of the clips that are shown, by clip; one that is gone is left out."""
+    found = {}
+    for moment in facts.moments:
+        if moment.still_key is None:
+            continue
+        with contextlib.suppress(MediaMissing), storage.read(moment.still_key) as stored:
+            found[str(moment.clip_id)] = b"".join(stored.chunks)
+    return found
+
+
+def choose(candidates: Sequence[Candidate], lately: datetime) -> list[tuple[Candidate, str]]:
     """Choose the clips that tell most: the two tensest of different sessions and the calmest.
 
-    Of equally tense ones the latest. What is tense and what is calm lies on both sides of a half.
+    Those filmed since `lately` before older ones, and of equally tense ones the latest. What is
+    tense and what is calm lies on both sides of a half.
     """
     told = [one for one in candidates if one.tense is not None]
     tense = sorted(
         (one for one in told if (one.tense or 0) >= TENSE),
-        key=lambda one: (one.tense or 0, one.recorded_at),
+        key=lambda one: (one.recorded_at >= lately, one.tense or 0, one.recorded_at),
         reverse=True,
     )
     calm = [one for one in told if (one.tense or 0) < TENSE]

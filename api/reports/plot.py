@@ -108,7 +108,7 @@ def draw(facts: Facts, words: Words, *, width: float, height: float) -> list[Sha
 
 def _usual(facts: Facts, axes: Axes, words: Words) -> Iterator[Shape]:
     usual = facts.trend["negative"]["usual"]
-    if usual is None:
+    if usual is None or not facts.trend["usual_from"]:  # still being learned: not usual yet
         return
     top, bottom = axes.y(usual["high"]), axes.y(usual["low"])
     yield Box(LEFT, top, axes.width - LEFT - RIGHT, bottom - top, BAND)

@@ -13,6 +13,7 @@ from shared.trend.texts import percent
 
 BLANK = re.compile(r"\s+")
 MOST_SIGNALS = 4  # of one clip
+NONE = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,7 @@ def _moment(result: dict[str, Any], words: Words) -> str | None:
     if not result["moments"]:
         return None
     (begin, end), why = result["moments"][0]["span_s"], result["moments"][0]["why"]
+    why = why.partition(" (")[0]  # without the weights, which are for those who build bundles
     return words.say("moment", begin=_seconds(begin), end=_seconds(end), why=words.named(why))
 
 
@@ -234,8 +236,8 @@ def _seconds(at_s: float) -> str:
 def _signal_row(one: SignalCount, lately: int, before: int, words: Words) -> tuple[str, str, str]:
     return (
         words.named(one.name),
-        words.say("of", n=one.n_lately, total=lately),
-        words.say("of", n=one.n_before, total=before),
+        words.say("of", n=one.n_lately, total=lately) if lately else NONE,
+        words.say("of", n=one.n_before, total=before) if before else NONE,
     )
 
 

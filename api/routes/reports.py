@@ -46,7 +46,7 @@ def read_report(pet_id: uuid.UUID, query_data: ReportQuery) -> Response:
         pet = pets.get(session, auth.account_id(), pet_id)
         asked = reports.span_of(pet, now, first=query_data.first, last=query_data.last)
         facts = reports.collect(session, pet, checked(asked), question=query_data.question, now=now)
-        made_pdf = made.as_pdf(facts, query_data.language, {})
+    made_pdf = made.as_pdf(facts, query_data.language, reports.stills(facts))
     headers = {
         "Content-Disposition": f'inline; filename="report-{pet_id}.pdf"',
         "Cache-Control": "no-store",

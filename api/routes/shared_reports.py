@@ -53,7 +53,7 @@ def show(token: str) -> Response:
     until = chosen.day(link.expires_at.astimezone(facts.zone).date())
     page = render_template(
         "shared_report.html",
-        sheet=made.sheet(facts, language, {}),
+        sheet=made.sheet(facts, language, reports.stills(facts)),
         picture=made.picture(facts, language),
         still_url=made.still_url,
         nonce=nonce,

@@ -1,13 +1,16 @@
 """Reports as PDF and by link: what they say, who may see them, and what is kept of a look."""
 
 import io
+import json
 import logging
 from datetime import datetime, timedelta
 
 import pytest
+from PIL import Image
 from pypdf import PdfReader
 from sqlalchemy import text
 
+from shared import deletions, storage
 from shared.db import transaction
 from tests.api.test_history import days_ago
 from tests.factories import make_pet
@@ -279,3 +282,23 @@ def test_the_receipt_of_a_deleted_pet_counts_its_links_and_looks(api, app, filme
     rows = api.delete(f"/v1/pets/{filmed.id}").json["rows"]
     assert (rows["report_links"], rows["report_views"]) == (1, 1)
     assert app.test_client().get(path_of(link)).status_code == 404
+
+
+def test_a_still_that_was_drawn_is_in_the_pdf_and_in_the_page(api, app, filmed, link):
+    picture = io.BytesIO()
+    Image.new("RGB", (320, 180), (90, 120, 60)).save(picture, "JPEG")
+    shown = {"span_s": [2.0, 3.5], "why": "low tail", "image_url": "moments/1.jpg"}
+    with transaction() as session:
+        session.execute(
+            text(
+                "UPDATE assessments SET result = result || CAST(:told AS jsonb) WHERE pet_id = :id"
+            ),
+            {"told": json.dumps({"moments": [shown]}), "id": filmed.id},
+        )
+        newest = "SELECT clip_id FROM assessments WHERE pet_id = :id ORDER BY recorded_at DESC"
+        clip_id = session.execute(text(newest), {"id": filmed.id}).scalars().first()
+    key = deletions.still_key(f"clips/{clip_id}/media", 1)
+    storage.put(key, io.BytesIO(picture.getvalue()), content_type="image/jpeg")
+    page = pdf_of(api.get(f"/v1/pets/{filmed.id}/report.pdf")).pages[0]
+    assert [image.image.size for image in page.images] == [(320, 180)]
+    assert "data:image/jpeg;base64," in app.test_client().get(path_of(link)).text
