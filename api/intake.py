@@ -39,15 +39,19 @@ class Request:
     idempotency_key: str | None
     expires_at: datetime | None = None
     force: bool = False
+    bundle: str | None = None
 
     def check(self) -> None:
-        """Refuse before any byte is stored. Raises BadRecordedAt, BadDeadline."""
+        """Refuse before any byte is stored. Raises BadRecordedAt, BadDeadline, UnknownBundle."""
+        jobs.checked_bundle(self.bundle)
         clips.checked_recorded_at(self.told.recorded_at)
         jobs.checked_deadline(self.expires_at)
 
     def fingerprint(self, *, of: bytes) -> bytes:
         """Tell this request from another one that is sent with the same key."""
         said = f"{self.pet_id}|{self.told}|{self.expires_at}|{self.force}|"
+        if self.bundle is not None:
+            said += f"{self.bundle}|"
         return hashlib.sha256(said.encode() + of).digest()
 
 
@@ -68,7 +72,6 @@ def take(request: Request, upload: FileStorage) -> Answer:
     Raises NotFound for another account's pet, UploadRefused, BadRecordedAt, BadDeadline,
     IdempotencyMismatch, TooManyJobs.
     """
-    request.check()
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
     with transaction() as session:
@@ -91,7 +94,10 @@ def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes
         before = idempotency.find(session, account_id, key, fingerprint)
         if before is not None:
             return before
-    same = None if request.force else jobs.find_same(session, account_id, request.pet_id, sha256)
+    request.check()  # not before: a request may be repeated after its deadline
+    if request.force:
+        return None
+    same = jobs.find_same(session, account_id, request.pet_id, sha256, bundle=request.bundle)
     if same is None:
         return None
     return _once(session, request, fingerprint, lambda: _answer(same, is_duplicate=True))
@@ -101,7 +107,8 @@ def _accept(session: Session, request: Request, file: StoredFile) -> Answer:
     pet = pets.get(session, request.account_id, request.pet_id)
     clip = clips.accept(session, pet, file, request.told)
     deadline = jobs.checked_deadline(request.expires_at)
-    return _answer(jobs.submit(session, clip, expires_at=deadline), is_duplicate=False)
+    job = jobs.submit(session, clip, expires_at=deadline, bundle=request.bundle)
+    return _answer(job, is_duplicate=False)
 
 
 def _once(
@@ -137,16 +144,16 @@ def _answer(job: Job, *, is_duplicate: bool) -> Answer:
 def announce(request: Request, *, size_bytes: int, sha256: bytes) -> Upload:
     """Open an upload once. Raises as `take` does, and UploadTooLarge."""
     uploads.check_size(size_bytes)
-    request.check()
     fingerprint = request.fingerprint(of=b"upload|%d|" % size_bytes + sha256)
     with transaction() as session:
         before = _opened(session, request, fingerprint)
         if before is not None:
             return before
+        request.check()  # not before: a request may be repeated after its deadline
         upload_id = uploads.reserve(session)
     multipart_id = uploads.start_parts(upload_id, size_bytes)
     deadline = jobs.checked_deadline(request.expires_at)
-    announced = Announced(size_bytes, sha256, request.told, deadline, request.force)
+    announced = Announced(size_bytes, sha256, request.told, deadline, request.force, request.bundle)
 
     def create() -> Answer:
         pet = pets.get(session, request.account_id, request.pet_id)
@@ -226,10 +233,11 @@ def _verified(upload: Upload) -> tuple[StoredFile, str]:
 def _same(session: Session, upload: Upload) -> Job | None:
     if upload.force:
         return None
-    return jobs.find_same(session, upload.account_id, upload.pet_id, upload.sha256)
+    account_id, pet_id = upload.account_id, upload.pet_id
+    return jobs.find_same(session, account_id, pet_id, upload.sha256, bundle=upload.bundle)
 
 
 def _submit(session: Session, upload: Upload, file: StoredFile) -> Job:
     pet = pets.get(session, upload.account_id, upload.pet_id)
     clip = clips.accept(session, pet, file, uploads.told(upload))
-    return jobs.submit(session, clip, expires_at=upload.job_expires_at)
+    return jobs.submit(session, clip, expires_at=upload.job_expires_at, bundle=upload.bundle)

@@ -15,10 +15,12 @@ from bench.size import FULL, TINY, Size
 
 SECTIONS = {  # name: module
     "stages": "bench.stages",
+    "weights": "bench.weights",
     "loop": "bench.loop",
     "jobs": "bench.jobs",
     "api": "bench.latency",
     "memory": "bench.memory",
+    "peak": "bench.peak",
     "start": "bench.start",
     "queries": "bench.queries",
 }

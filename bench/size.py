@@ -17,6 +17,7 @@ class Size:
     memory_jobs: int
     query_rows: int = 1_000_000  # of which one pet has ten thousand
     query_repeats: int = 100
+    sounds: int = 120  # of cats, for what INT8 changes
 
 
 FULL = Size(
@@ -40,4 +41,5 @@ TINY = Size(
     memory_jobs=1,
     query_rows=600,
     query_repeats=2,
+    sounds=6,
 )

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli import explain as reasons
 from shared import logs
 from shared.errors import InputError
 from shared.settings import settings
@@ -37,29 +38,60 @@ def analyze(
     draw: Annotated[
         Path | None, typer.Option(help="Write the clip here with what was found drawn in (mp4).")
     ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Directory of the bundle that decides.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print what spoke for it; draw the timeline.")
+    ] = False,
+    pictures: Annotated[Path, typer.Option(help="Where --explain draws.")] = Path(),
 ) -> None:
     """Analyse clips on this machine and print what was seen, heard and concluded."""
-    from worker.pipeline.run import load_models
-
     logs.configure()
     found = clips_in(clips)
     if not found:
         raise typer.BadParameter("no clips there")
     if draw is not None and len(found) > 1:
         raise typer.BadParameter("--draw takes one clip")
-    chosen = settings()
-    models = load_models(
-        weights or chosen.weights_dir, chosen.cache_dir.expanduser(), chosen.model_threads
-    )
-    rows = []
+    models = load(weights, bundle)
+    rows: list[dict[str, Any]] = []
     with progress_bar() as show:
         for path in found:
             row = result_of(path, species, models, show, draw)
             rows.append(row)
             if as_json:
                 typer.echo(json.dumps(row))
-    if not as_json:
+    if explain:
+        explain_all(rows, pictures, Console(stderr=as_json))
+    elif not as_json:
         Console().print(table_of(rows))
+
+
+def load(weights: Path | None, bundle: Path | None) -> "Models":
+    """Load the networks and the bundle that a command names, else those of the settings."""
+    from worker.pipeline.bundles import BUILT_IN
+    from worker.pipeline.run import load_models
+
+    chosen = settings()
+    return load_models(
+        weights or chosen.weights_dir,
+        chosen.cache_dir.expanduser(),
+        chosen.model_threads,
+        bundle_dir=bundle or BUILT_IN,
+    )
+
+
+def explain_all(rows: list[dict[str, Any]], pictures: Path, console: Console) -> None:
+    """Print each answer's reasons and draw its timeline."""
+    pictures.mkdir(parents=True, exist_ok=True)
+    for row in rows:
+        name = Path(row["clip"]).name
+        if "error" in row:
+            console.print(f"\n[bold]{name}[/bold]: {row['error']['code']}")
+            continue
+        picture = pictures / f"{Path(name).stem}.timeline.png"
+        is_drawn = reasons.draw(row["assessment"], name, picture)
+        reasons.show(console, name, row["assessment"], picture if is_drawn else None)
 
 
 def clips_in(paths: list[Path]) -> list[Path]:
@@ -133,5 +165,12 @@ def cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
     signals = ", ".join(said["signals"])
     if said["emotion"] is None:
         return f"cannot tell: {said['abstention']['code']}", "", signals, said["abstention"]["text"]
-    sure = f"{said['confidence']:.2f} uncalibrated, {said['evidence']} evidence"
-    return said["emotion"], sure, signals, said["recommendation"]["text"]
+    kind = "calibrated" if said["calibrated"] else "uncalibrated"
+    sure = f"{said['confidence']:.2f} {kind}, {said['evidence']} evidence"
+    return named(said), sure, signals, said["recommendation"]["text"]
+
+
+def named(said: dict[str, Any]) -> str:
+    """Return the state, with what else cannot be excluded: "Anxious or Alert"."""
+    others = [one for one in said["set"] or () if one != said["emotion"]]
+    return " or ".join([said["emotion"], *others])

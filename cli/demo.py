@@ -135,13 +135,17 @@ def follow(
         for n in waiting:
             found[n] = client.get(f"/v1/jobs/{found[n]['id']}")
             progress.update(bars[n], completed=found[n]["progress"])
+            if found[n]["status"] not in ("queued", "running", "succeeded"):
+                progress.stop_task(bars[n])
         time.sleep(POLL_S)
     return [(clip, job) for (clip, _), job in zip(followed, found, strict=True)]
 
 
 def table(rows: list[tuple[Path, Job]]) -> Table:
     """Draw the results."""
-    drawn = Table("clip", "result", "seen and heard", "advice", title="Assessments")
+    drawn = Table(title="Assessments")
+    for name in ("clip", "result", "seen and heard", "advice"):
+        drawn.add_column(name, overflow="fold")
     for clip, job in rows:
         drawn.add_row(clip.name, *cells(job))
     return drawn

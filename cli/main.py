@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from cli import analyze, demo, evaluate, health, keys, models, prepare, up
+from cli import (
+    analyze,
+    demo,
+    evaluate,
+    export,
+    health,
+    keys,
+    labels,
+    models,
+    prepare,
+    psql,
+    train,
+    up,
+)
 from shared.errors import TailTrendError
 
 app = typer.Typer(
@@ -18,8 +31,12 @@ app.command()(demo.demo)
 app.command()(analyze.analyze)
 app.command()(prepare.prepare)
 app.command()(health.health)
+app.command()(psql.psql)
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
+app.command()(export.export)
+app.add_typer(train.app, name="train")
+app.add_typer(labels.app, name="labels")
 app.add_typer(evaluate.app, name="evaluate")
 
 

@@ -42,6 +42,8 @@ class Errors:
     f0_cents: tuple[float | None, ...]  # of each hit with a true pitch; None: not declared
     gate: str | None
     overlaps: tuple[float, ...]  # of boxes with the truth, empty without a detector
+    tail_deg: tuple[tuple[float, float | None], ...]  # of each picture; found None: not declared
+    curvature: tuple[tuple[float, float | None], ...]
 
 
 def measure(spec: "ClipSpec", models: "ExtractModels") -> Errors:
@@ -77,6 +79,8 @@ def compare(spec: "ClipSpec", truth: "Truth", extracted: "Extract") -> Errors:
         f0_cents=tuple(cents(t, e) for t, e in pairs if (t.f0_hz or 0) >= LOWEST_F0_HZ),
         gate=closed_gate(extracted),
         overlaps=overlaps(spec, truth, facts.pet, extracted.picture_times_s),
+        tail_deg=postures(truth, truth.tail_angle_deg, extracted, "tail_angle", 90.0),
+        curvature=postures(truth, truth.spine_curvature, extracted, "spine_curvature", 1.0),
     )
 
 
@@ -143,6 +147,23 @@ def cents(sound: "SoundTruth", event: "SoundEvent") -> float | None:
     if event.f0_hz is None or sound.f0_hz is None:
         return None
     return abs(1200 * float(np.log2(event.f0_hz / sound.f0_hz)))
+
+
+def postures(
+    truth: "Truth", series: NDArray[np.float64], extracted: "Extract", feature: str, unit: float
+) -> tuple[tuple[float, float | None], ...]:
+    """Return one measure of posture in each picture, true and found, in the truth's unit."""
+    posture = extracted.posture
+    pairs = []
+    for i, time_s in enumerate(extracted.picture_times_s):
+        true = float(series[int(np.abs(truth.times_s - time_s).argmin())])
+        if np.isnan(true):
+            continue
+        known = posture is not None and bool(posture.flags(feature)[i])
+        pairs.append(
+            (true, unit * float(posture.column(feature)[i]) if known and posture else None)
+        )
+    return tuple(pairs)
 
 
 def overlaps(

@@ -15,7 +15,7 @@ from sqlalchemy import Select, TextClause, select, text
 from sqlalchemy.orm import Session, joinedload
 from uuid_utils.compat import uuid7
 
-from shared import assessments, deletions, events, outbox
+from shared import assessments, deletions, events, outbox, shadows
 from shared.errors import (
     AttemptsExhausted,
     BadDeadline,
@@ -25,6 +25,7 @@ from shared.errors import (
     TailTrendError,
     TooManyJobs,
     TransientError,
+    UnknownBundle,
 )
 from shared.models import Clip, Job, JobStatus, Step
 from shared.queue import Queue
@@ -43,7 +44,17 @@ SAME = text("""
 SELECT jobs.id
   FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
  WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
-   AND bundle = (SELECT bundle FROM assessments ORDER BY id DESC LIMIT 1)
+   AND jobs.bundle IS NULL
+   AND assessments.bundle = (SELECT newest.bundle FROM assessments AS newest
+                               JOIN jobs AS its ON its.id = newest.job_id
+                              WHERE its.bundle IS NULL ORDER BY newest.id DESC LIMIT 1)
+ ORDER BY jobs.id DESC LIMIT 1
+""")
+SAME_NAMED = text("""
+SELECT jobs.id
+  FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
+ WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
+   AND jobs.bundle = :bundle
  ORDER BY jobs.id DESC LIMIT 1
 """)
 
@@ -61,7 +72,7 @@ logged AS (
     INSERT INTO step_attempts (job_id, step, attempt, lease_token, worker)
     SELECT id, step, attempts, lease_token, :worker FROM claimed)
 SELECT claimed.id AS job_id, lease_token AS token, step, attempts AS attempt, claimed.account_id,
-       clip_id, storage_key AS clip_key, species, artifact_key
+       clip_id, storage_key AS clip_key, species, artifact_key, claimed.bundle
   FROM claimed JOIN clips ON clips.id = clip_id JOIN pets ON pets.id = clips.pet_id
 """)
 
@@ -214,6 +225,7 @@ class Lease:
     clip_key: str
     species: str
     artifact_key: str | None
+    bundle: str | None
 
     def artifact_key_of(self, step: Step) -> str:
         """Name the artifact that `step` will read; no two attempts share one."""
@@ -235,14 +247,19 @@ def submit(
     *,
     expires_at: datetime | None = None,
     retry_of: uuid.UUID | None = None,
+    bundle: str | None = None,
 ) -> Job:
-    """Queue an analysis of a clip. Raises TooManyJobs."""
+    """Queue an analysis of a clip, by the bundle of a name or the server's own.
+
+    Raises TooManyJobs.
+    """
     check_room(session, clip.account_id)
     job = Job(
         account_id=clip.account_id,
         clip=clip,
         expires_at=expires_at,
         retry_of=retry_of,
+        bundle=bundle,
         assessment=None,  # known, so nobody asks the database for it
     )
     session.add(job)
@@ -271,15 +288,30 @@ def checked_deadline(expires_at: datetime | None) -> datetime | None:
     return aware.astimezone(UTC)
 
 
-def find_same(
-    session: Session, account_id: uuid.UUID, pet_id: uuid.UUID, sha256: bytes
-) -> Job | None:
-    """Find the job that analysed these bytes of this pet with the bundle that decides now.
+def checked_bundle(name: str | None) -> str | None:
+    """Give the name of a bundle that jobs may ask for. Raises UnknownBundle."""
+    if name is not None and name not in settings().bundles:
+        raise UnknownBundle
+    return name
 
-    The bundle is known by its newest assessment: only the workers hold bundles.
+
+def find_same(
+    session: Session,
+    account_id: uuid.UUID,
+    pet_id: uuid.UUID,
+    sha256: bytes,
+    *,
+    bundle: str | None = None,
+) -> Job | None:
+    """Find the job that analysed these bytes of this pet with the bundle that would decide now.
+
+    The server's own bundle is known by its newest assessment: only the workers hold bundles.
     """
     values = {"account_id": account_id, "pet_id": pet_id, "sha256": sha256}
-    job_id = session.scalar(SAME, values)
+    if bundle is None:
+        job_id = session.scalar(SAME, values)
+    else:
+        job_id = session.scalar(SAME_NAMED, values | {"bundle": bundle})
     return None if job_id is None else get(session, account_id, job_id)
 
 
@@ -325,7 +357,7 @@ def retry(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
         raise JobNotFinal
     if status is JobStatus.SUCCEEDED:
         raise JobFinal("The job has succeeded; there is nothing to retry.")
-    return submit(session, job.clip, retry_of=job.id)
+    return submit(session, job.clip, retry_of=job.id, bundle=job.bundle)
 
 
 # --- for a worker that holds a lease ---------------------------------------------------------
@@ -377,13 +409,21 @@ def hand_over(session: Session, lease: Lease, step: Step, *, key: str, progress:
     outbox.ring_after_commit(session, lease.job_id, Queue(step))
 
 
-def succeed(session: Session, lease: Lease, result: dict[str, Any]) -> None:
+def succeed(
+    session: Session,
+    lease: Lease,
+    result: dict[str, Any],
+    *,
+    shadow: dict[str, Any] | None = None,
+) -> None:
     """Store the assessment and end the job, together or not at all. Raises LeaseLost."""
     assessment_id = uuid7()
     values = _held(lease) | {"assessment": json.dumps(assessments.outline(assessment_id, result))}
     if not _end(session, END_HELD, JobStatus.SUCCEEDED, outcome="done", values=values):
         raise LeaseLost
     assessments.record(session, assessment_id, lease.job_id, result)
+    if shadow is not None:
+        shadows.record(session, lease.job_id, shadow)
     deletions.forget(session, stills_prefix(lease))
 
 

@@ -265,6 +265,7 @@ class Job(Base):
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     retry_of: Mapped[uuid.UUID | None]
+    bundle: Mapped[str | None]  # what is to decide; None: the server's own
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -312,6 +313,7 @@ class Upload(Base):
     note: Mapped[str | None]
     retention: Mapped[str] = mapped_column(server_default=Retention.KEEP)
     retention_days: Mapped[int | None] = mapped_column(SmallInteger)
+    bundle: Mapped[str | None]
     force: Mapped[bool]  # analyse even what was analysed before
     job_expires_at: Mapped[datetime | None]
     job_id: Mapped[uuid.UUID | None] = mapped_column(
@@ -435,6 +437,20 @@ class Assessment(Base):
             ],
         ),
     )
+
+
+class Shadow(Base):
+    """What a second bundle would have said of a job's clip; never shown as its answer."""
+
+    __tablename__ = "shadows"
+
+    job_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    bundle: Mapped[str]
+    emotion: Mapped[str | None]
+    result: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class IdempotencyKey(Base):

@@ -2,6 +2,7 @@
 
 import functools
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -68,6 +69,24 @@ class Settings(BaseSettings):
     offline: bool = Field(False, description="Never download weights.")
     model_threads: int = Field(
         1, ge=1, description="CPU threads of each model session in one worker process."
+    )
+
+    bundle: str = Field(
+        "ethogram",
+        description="What decides: `ethogram` (built in), a directory, or s3://bucket/prefix.",
+    )
+    bundles: dict[str, str] = Field(
+        {}, description="Bundles that a job may ask for, as JSON: name to place, as above."
+    )
+    shadow_bundle: str | None = Field(
+        None, description="A second bundle that is run beside, and never shown as an answer."
+    )
+    device: str = Field(
+        "cpu", description="Where encoders run: cpu, or cuda:0; without it the CPU, with a word."
+    )
+
+    device_precision: Literal["bf16", "fp32"] = Field(
+        "bf16", description="Of the encoders on a GPU: bf16, or fp32, which is slower."
     )
 
     lease_s: float = Field(30, gt=0, description="How long a claim lives without a heartbeat.")

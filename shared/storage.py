@@ -100,10 +100,10 @@ def put(key: str, body: IO[bytes], *, content_type: str = "application/octet-str
         )
 
 
-def get(key: str, path: Path) -> None:
-    """Fetch an object into a file. Raises MediaMissing."""
+def get(key: str, path: Path, *, bucket: str | None = None) -> None:
+    """Fetch an object into a file, from our bucket unless another is named. Raises MediaMissing."""
     with _translated():
-        answer = client().get_object(Bucket=settings().s3_bucket, Key=key)
+        answer = client().get_object(Bucket=bucket or settings().s3_bucket, Key=key)
         with path.open("wb") as file:
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
                 file.write(chunk)

@@ -53,6 +53,7 @@ class Announced:
     told: Told
     job_expires_at: datetime | None
     force: bool
+    bundle: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def create(
         retention=told.retention,
         retention_days=told.retention_days,
         force=announced.force,
+        bundle=announced.bundle,
         job_expires_at=announced.job_expires_at,
         expires_at=func.least(until, announced.job_expires_at),
     )

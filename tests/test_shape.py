@@ -92,3 +92,13 @@ def test_every_error_code_is_documented_with_its_status():
 def test_every_job_state_is_documented():
     page = (ROOT / "docs" / "jobs.md").read_text()
     assert all(status.value in page for status in JobStatus)
+
+
+def test_every_command_that_the_makefile_runs_exists():
+    from typer.main import get_command
+
+    from cli.main import app
+
+    named = set(re.findall(r"\$\(BIN\)/tailtrend (\w+)", (ROOT / "Makefile").read_text()))
+    assert named
+    assert named <= set(get_command(app).commands)

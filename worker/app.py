@@ -4,11 +4,13 @@ A worker of a few queues names them with `-Q`; `worker.deliverer` serves webhook
 """
 
 import functools
+from typing import Any
 
 from celery import signals
+from celery.concurrency import thread as threads
 
 from shared.models import Step
-from worker import deliverer, priority, steps, tasks
+from worker import deciders, deliverer, priority, steps, tasks
 from worker.consumer import app
 from worker.sweep import Sweeper
 
@@ -47,7 +49,20 @@ def _start_process(**_: object) -> None:
     if Step.ENCODE in served():
         steps.encoders()
     if Step.FUSE in served():
-        steps.bundle()
+        deciders.named(None)
+
+
+@signals.worker_ready.connect
+def _start_threads(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's, untyped
+    """Start a worker whose jobs are threads: it has no processes that would tell of themselves."""
+    if isinstance(sender.pool, threads.TaskPool):
+        _start_process()
+
+
+@signals.worker_shutdown.connect
+def _stop_threads(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's, untyped
+    if isinstance(sender.pool, threads.TaskPool):
+        _stop_process()
 
 
 @signals.worker_process_shutdown.connect

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -9,16 +10,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from shared import deletions, storage
 from shared.jobs import Lease
 from shared.models import Step
 from shared.settings import settings
+from worker import deciders
 from worker.heartbeat import Heartbeat
-from worker.pipeline import bundles
 from worker.pipeline import encode as encoding_stage
 from worker.pipeline import extract as extract_stage
 from worker.pipeline import fuse as fuse_stage
 from worker.sandbox import Sandbox
+
+LOADING = threading.Lock()  # a cache alone lets two threads load at once
+
+log = structlog.get_logger()
 
 PROGRESS_AT_START = {Step.EXTRACT: 0, Step.ENCODE: 85, Step.FUSE: 96}  # shares of a usual clip
 
@@ -46,18 +53,22 @@ class Data:
         return replace(self, timings_s={**self.timings_s, step: seconds})
 
 
-@functools.cache
 def encoders() -> encoding_stage.EncodeModels:
-    """Load this process's encoders once."""
-    chosen = settings()
-    cache_dir = chosen.cache_dir.expanduser()
-    return encoding_stage.load_encoders(chosen.weights_dir, cache_dir, chosen.model_threads)
+    """Load this process's encoders once; its threads share them, and on a GPU their batches."""
+    with LOADING:
+        return _encoders()
 
 
 @functools.cache
-def bundle() -> bundles.Bundle:
-    """Load what decides once per process."""
-    return bundles.load_bundle()
+def _encoders() -> encoding_stage.EncodeModels:
+    chosen = settings()
+    return encoding_stage.load_encoders(
+        chosen.weights_dir,
+        chosen.cache_dir.expanduser(),
+        chosen.model_threads,
+        device=chosen.device,
+        precision=chosen.device_precision,
+    )
 
 
 @functools.cache
@@ -96,9 +107,28 @@ def fuse(work: Work, data: Data) -> dict[str, Any]:
     work.heartbeat.report(PROGRESS_AT_START[Step.FUSE])
     assert data.extract is not None
     assert data.encoding is not None
-    assessment = fuse_stage.fuse(data.extract, data.encoding, bundle(), work.lease.species)
+    bundle = deciders.named(work.lease.bundle)
+    assessment = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
     timings_s = data.with_time(Step.FUSE, started_at).timings_s
     return replace(assessment, timings_s=timings_s).as_json()
+
+
+def shadow(work: Work, data: Data) -> dict[str, Any] | None:
+    """Ask the shadow bundle, if there is one, about what the answer was made from.
+
+    Whatever goes wrong in it is said in the log and costs no answer.
+    """
+    try:
+        bundle = deciders.shadow()
+        if bundle is None:
+            return None
+        assert data.extract is not None
+        assert data.encoding is not None
+        said = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
+        return said.as_json()
+    except Exception:
+        log.warning("shadow_failed", exc_info=True)
+        return None
 
 
 def draw_moments(work: Work, data: Data, result: dict[str, Any]) -> list[Path]:

@@ -90,10 +90,10 @@ def _run(work: Work, served: frozenset[Step]) -> None:
         with transaction() as session:
             jobs.continue_to(session, work.lease, following, progress=work.heartbeat.progress)
         step = following
-    result = steps.fuse(work, data)
+    result, shadow = steps.fuse(work, data), steps.shadow(work, data)
     _keep_stills(work, steps.draw_moments(work, data, result))
     with transaction() as session:
-        jobs.succeed(session, work.lease, result)
+        jobs.succeed(session, work.lease, result, shadow=shadow)
 
 
 def _keep_stills(work: Work, paths: list[Path]) -> None:

@@ -36,6 +36,7 @@ from shared.errors import (
     NotFound,
     StorageUnavailable,
     TooManyJobs,
+    UnknownBundle,
     UploadEmpty,
     UploadRefused,
 )
@@ -60,6 +61,7 @@ MEDIA: Any = {
         NotFound,
         BadRecordedAt,
         BadDeadline,
+        UnknownBundle,
         UploadEmpty,
         UploadRefused,
         NotAVideo,
@@ -83,7 +85,9 @@ def create_clip(
         *(asked.retention, asked.retention_days),
     )
     key, deadline = headers_data.idempotency_key, asked.expires_at
-    wanted = intake.Request(auth.account_id(), asked.pet_id, told, key, deadline, asked.force)
+    wanted = intake.Request(
+        auth.account_id(), asked.pet_id, told, key, deadline, asked.force, asked.bundle
+    )
     return intake.created(intake.take(wanted, asked.file))
 
 

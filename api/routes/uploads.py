@@ -21,6 +21,7 @@ from shared.errors import (
     NotFound,
     StorageUnavailable,
     TooManyJobs,
+    UnknownBundle,
     UploadFinal,
     UploadHashMismatch,
     UploadMissing,
@@ -41,6 +42,7 @@ bp = blueprint("uploads")
         NotFound,
         BadRecordedAt,
         BadDeadline,
+        UnknownBundle,
         UploadTooLarge,
         IdempotencyMismatch,
         StorageUnavailable,
@@ -60,7 +62,9 @@ def create_upload(
         *(asked.retention, asked.retention_days),
     )
     key, deadline = headers_data.idempotency_key, asked.expires_at
-    request = intake.Request(auth.account_id(), asked.pet_id, told, key, deadline, asked.force)
+    request = intake.Request(
+        auth.account_id(), asked.pet_id, told, key, deadline, asked.force, asked.bundle
+    )
     sha256 = bytes.fromhex(asked.sha256)
     upload = intake.announce(request, size_bytes=asked.size_bytes, sha256=sha256)
     return UploadOut.of(upload), 201, {"Location": f"/v1/uploads/{upload.id}"}

@@ -49,14 +49,25 @@ class Moment(BaseModel):
 
     span_s: tuple[float, float]
     why: str
+    nats: float | None = Field(None, description="What leaving the span out takes from the answer.")
     image_url: str | None
+
+
+class Transition(BaseModel):
+    """A change of the most probable state within the clip."""
+
+    t_s: float
+    before: str
+    after: str
+    odds: float = Field(description="How much more probable each state is on its own side.")
 
 
 class Modality(BaseModel):
     """Whether a modality was there, and how much it moved the decision."""
 
     present: bool
-    contribution: float | None
+    contribution: float | None = Field(description="Its share of all that was said, 0..1.")
+    nats: float | None = Field(None, description="Its Shapley value: signed, for the answer.")
 
 
 class Recommendation(BaseModel):
@@ -65,6 +76,14 @@ class Recommendation(BaseModel):
     code: str
     text: str
     urgency: Literal["none", "watch", "book_visit", "call_today"]
+
+
+class RedFlag(BaseModel):
+    """Something that asks for a person today, whatever the state is."""
+
+    code: str
+    text: str
+    span_s: tuple[float, float]
 
 
 class Bundle(BaseModel):
@@ -87,7 +106,10 @@ class AssessmentOut(BaseModel):
     emotion: str | None
     abstention: Abstention | None
     confidence: float | None
-    calibrated: bool
+    calibrated: bool = Field(description="True only where the bundle was fitted and checked.")
+    set: list[str] | None = Field(
+        None, description="States that cannot be excluded; null: not fitted."
+    )
     evidence: Literal["weak", "moderate", "strong"] | None
     probabilities: dict[str, float] | None
     signals: list[str]
@@ -95,8 +117,10 @@ class AssessmentOut(BaseModel):
     against: list[SignalDetail]
     not_measurable: list[NotMeasurable]
     timeline: list[TimelinePoint]
+    transitions: list[Transition] = []
     moments: list[Moment]
     modalities: dict[str, Modality]
+    red_flags: list[RedFlag] = []
     recommendation: Recommendation
     quality: dict[str, Any]
     bundle: Bundle

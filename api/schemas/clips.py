@@ -7,11 +7,12 @@ from typing import Annotated, Self
 from apiflask.fields import UploadFile
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from api.schemas.base import NO_NUL, Input, IsoTime, Page, PageQuery, Text
+from api.schemas.base import NO_NUL, Input, IsoTime, Name, Page, PageQuery, Text
 from shared.models import Reason, Retention, Species
 
 LONGEST_TAGS = 1000
 DEADLINE = "When the analysis is no longer wanted: a job that has not ended then, expires."
+BUNDLE = "Name of the bundle that is to decide, of those that this server offers; default its own."
 FORCE = "Analyse the file even when these bytes of this pet were analysed before."
 Tags = Annotated[str, StringConstraints(max_length=LONGEST_TAGS, pattern=NO_NUL)]
 
@@ -47,6 +48,7 @@ class ClipIn(Keeping):
     note: Text | None = None
     expires_at: IsoTime | None = Field(None, description=DEADLINE)
     force: bool = Field(False, description=FORCE)
+    bundle: Name | None = Field(None, description=BUNDLE)
 
 
 class ClipHeaders(BaseModel):

@@ -104,8 +104,8 @@ class HistoryOut(BaseModel):
     pet_id: uuid.UUID
     bucket: Bucket
     time_zone: str
-    first: date = Field(serialization_alias="from")
-    last: date = Field(serialization_alias="to")
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
     items: list[SummaryOut] = Field(description="Those that have clips, oldest first.")
     notes: list[NoteOut]
     alerts: list[AlertOut] = Field(description="Those that were open at some time in the range.")

@@ -34,6 +34,7 @@ class JobOut(BaseModel):
     finished_at: datetime | None
     expires_at: datetime | None
     retry_of: uuid.UUID | None
+    bundle: str | None = Field(None, description="Asked for by name; null: the server's own.")
     duplicate_of: uuid.UUID | None = Field(
         None,
         description="Said to who sent bytes that were analysed before: this is the job that did.",
@@ -59,6 +60,7 @@ class JobOut(BaseModel):
             finished_at=job.finished_at,
             expires_at=job.expires_at,
             retry_of=job.retry_of,
+            bundle=job.bundle,
             error=JobError(code=job.error_code, detail=job.error_detail or "") if failed else None,
             assessment_id=job.assessment.id if job.assessment else None,
             assessment=AssessmentOut.of(job.assessment) if job.assessment else None,

@@ -4,10 +4,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, StringConstraints
 
-from api.schemas.base import NO_NUL_NOT_BLANK, IsoTime, Text
-from api.schemas.clips import DEADLINE, FORCE, Keeping
+from api.schemas.base import NO_NUL_NOT_BLANK, IsoTime, Name, Text
+from api.schemas.clips import BUNDLE, DEADLINE, FORCE, Keeping
 from shared import storage, uploads
 from shared.models import Reason, Upload, UploadState
 from shared.settings import settings
@@ -37,7 +37,8 @@ class UploadIn(Keeping):
     tags: Tags = Field([], max_length=50, description="Context tags.")
     note: Text | None = None
     expires_at: IsoTime | None = Field(None, description=DEADLINE)
-    force: bool = Field(False, description=FORCE)
+    force: StrictBool = Field(False, description=FORCE)
+    bundle: Name | None = Field(None, description=BUNDLE)
 
 
 class PartOut(BaseModel):

@@ -75,6 +75,11 @@ def program(state: State) -> Program:
     )
 
 
+def client() -> Path:
+    """Find psql. Raises CannotStart."""
+    return _binaries(None) / "psql"
+
+
 def _initdb(state: State, children: Children, draft: Path) -> None:
     password = os.memfd_create("password")  # a file that has no place on any disk
     try:

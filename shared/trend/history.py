@@ -52,7 +52,7 @@ class Priors:
     """What is known before the first clip: of the population, and of the bundle's scores.
 
     `negative_share`, `play_share`: the share of those classes in what the scores were calibrated
-    on, from the bundle's manifest.
+    on.
     """
 
     negative_rate: RatePrior = NEGATIVE_PRIOR

@@ -8,12 +8,15 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from shared.models import Account
+from tests.api.documented import DocumentedClient
 from tests.factories import make_account, make_key
 
 
 @pytest.fixture(scope="session")
 def app(servers: dict[str, str]) -> APIFlask:
-    return create_app()
+    made = create_app()
+    made.test_client_class = DocumentedClient
+    return made
 
 
 @pytest.fixture

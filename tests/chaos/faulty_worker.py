@@ -25,7 +25,7 @@ from tests import factories
 from tests.chaos import boundaries, mutations
 from tests.chaos.clip_files import KILLS_POOL, KILLS_SANDBOX
 from tests.chaos.control import Flag, from_environment
-from worker import steps, tasks
+from worker import deciders, steps, tasks
 from worker.app import app
 from worker.sandbox import Sandbox
 
@@ -89,7 +89,8 @@ def stub_the_steps(work_s: float) -> None:
     steps.RUN[Step.EXTRACT] = work_on
     steps.RUN[Step.ENCODE] = lambda work, data: data
     steps.fuse = lambda work, data: factories.RESULT
-    steps.sandbox().start = steps.encoders = steps.bundle = lambda: None
+    steps.sandbox().start = steps.encoders = lambda: None
+    deciders.named = lambda name: None
 
 
 def compress_time() -> None:

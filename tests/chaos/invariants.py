@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.errors import BadDeadline
 from tests.chaos.client import Promise
 from tests.chaos.clip_files import ENDS, Kind
 from tests.chaos.receiver import Received
@@ -239,7 +240,7 @@ def _never_answered(promises: list[Promise]) -> list[str]:
     violations = []
     for promise in promises:
         is_expected = promise.intent.kind is not Kind.TEXT
-        is_late = promise.refusal == "bad_deadline" and promise.intent.deadline_s is not None
+        is_late = promise.refusal == BadDeadline.code and promise.intent.deadline_s is not None
         if bool(promise.job_ids) != is_expected and not is_late:
             violations.append(f"{promise.intent.key}: {promise.intent.kind} {promise.refusal}")
     return violations

@@ -10,7 +10,9 @@ import structlog
 from typer.testing import CliRunner
 
 from cli.main import app
+from shared.errors import BundleInvalid
 from shared.settings import settings
+from tests import bundles
 from tests.clips import SAMPLES, render
 
 
@@ -45,6 +47,30 @@ def test_json_is_one_line_per_clip_with_an_assessment_or_a_code(run, folder):
     assert [set(row) for row in rows] == [{"clip", "error"}, {"clip", "assessment"}]
     assert rows[0]["error"]["code"] == "clip_unreadable"
     assert rows[1]["assessment"]["bundle"]["name"] == "ethogram"
+
+
+def test_a_bundle_given_on_the_command_line_decides(run, folder, tmp_path):
+    pytest.importorskip("torch")
+    bundle = bundles.make(tmp_path / "bundle")
+    row = json.loads(run(folder / "good.mp4", "--json", "--bundle", bundle).stdout)
+    assert row["assessment"]["bundle"]["name"] == "trial"
+    missing = {m["name"]: m["why"] for m in row["assessment"]["not_measurable"]}
+    assert "so the ethogram decides" in missing["network of trial"]  # no encoder is loaded
+
+
+def test_explain_prints_contributions_and_draws_the_timeline(run, folder, tmp_path):
+    result = run(folder / "good.mp4", "--explain", "--pictures", tmp_path / "drawn")
+    assert result.exit_code == 0
+    assert "nats" in result.stdout
+    assert "not measurable, posture is read only" in result.stdout
+    drawn = (tmp_path / "drawn" / "good.timeline.png").read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+
+
+def test_a_folder_that_is_no_bundle_is_named(run, folder, tmp_path):
+    result = run(folder / "good.mp4", "--bundle", tmp_path)
+    assert result.exit_code != 0
+    assert isinstance(result.exception, BundleInvalid)
 
 
 def test_the_table_names_every_clip(run, folder):

@@ -100,6 +100,19 @@ def test_nothing_but_127_0_0_1_listens(running, state):
     assert addresses == {"127.0.0.1"}
 
 
+def test_psql_asks_the_running_database(running, state):
+    argv = [*COMMAND[:-1], "psql", "--state", str(state), "--", "-Atc", "SELECT name FROM accounts"]
+    asked = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(asked.stdout.splitlines()) == 1
+
+
+def test_psql_says_in_a_sentence_that_nothing_runs(tmp_path):
+    argv = [*COMMAND[:-1], "psql", "--state", str(tmp_path)]
+    asked = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert asked.returncode == 2
+    assert asked.stderr == f"Nothing runs in {tmp_path}; start it with `tailtrend up`.\n"
+
+
 def test_a_second_up_on_the_same_state_is_refused(running, state, port):
     sentence = refusal(state, ports.pick(excluded={port}))
     assert sentence.endswith(f"is in use by another `tailtrend up` (process {running.pid}).")

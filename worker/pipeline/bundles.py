@@ -12,7 +12,15 @@ from shared.errors import BundleInvalid
 from worker.pipeline.manifest import Manifest
 from worker.pipeline.weights import RECORDS, find_weights, sha256_of
 
-__all__ = ["BUILT_IN", "Bundle", "find_weights", "load_bundle", "write_manifest"]
+__all__ = [
+    "BUILT_IN",
+    "Bundle",
+    "find_weights",
+    "load_bundle",
+    "read_manifest",
+    "sha256_of",
+    "write_manifest",
+]
 
 BUILT_IN = Path(__file__).parent / "ethogram"
 MANIFEST = "manifest.json"

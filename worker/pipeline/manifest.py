@@ -41,6 +41,7 @@ class Feature(Part):
     name: str = Field(pattern=r"^[a-z][a-z_]*$")
     width: int = Field(ge=1)
     frames: int | None = Field(None, ge=1)
+    of: Literal["face", "pet"] = "face"  # what the pictures of a sequence show
     names: tuple[str, ...] | None = None  # of the columns
 
     @model_validator(mode="after")

@@ -11,8 +11,10 @@ import cv2
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
-from worker.pipeline.extract import Detector, Extract, ExtractModels, SoundTagger, extract
+from worker.pipeline.extract import Detector, Extract, ExtractModels, extract, load_tagger
+from worker.pipeline.extract.given_pose import load_pose_network
 from worker.pipeline.fuse import Assessment, fuse
+from worker.pipeline.weights import places_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,21 @@ class Models:
     bundle: Bundle
 
 
-def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Models:
-    """Load every network whose weights are found; what is missing stays out."""
+def load_models(
+    weights_dir: Path | None,
+    cache_dir: Path,
+    threads: int,
+    *,
+    bundle_dir: Path = bundles.BUILT_IN,
+) -> Models:
+    """Load every network whose weights are found, and a bundle; what is missing stays out.
+
+    Raises BundleInvalid.
+    """
     return Models(
         extract=load_extract_models(weights_dir, cache_dir, threads),
         encode=load_encoders(weights_dir, cache_dir, threads),
-        bundle=bundles.load_bundle(),
+        bundle=bundles.load_bundle(bundle_dir),
     )
 
 
@@ -40,7 +51,8 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
     tagger = bundles.find_weights("sound_tagger", weights_dir, cache_dir)
     return ExtractModels(
         detector=Detector(detector, threads) if detector else None,
-        tagger=SoundTagger(tagger, threads) if tagger else None,
+        tagger=load_tagger(tagger, threads) if tagger else None,
+        pose=load_pose_network(places_of(weights_dir, cache_dir), threads),
     )
 
 

@@ -46,7 +46,8 @@ class OnnxNetwork:
 
 
 class TorchNetwork:
-    """A torch module on a device; on a GPU in bf16, answers in fp32 (docs/bundles.md: tolerance).
+    """A torch module on a device, on a GPU in bf16 unless `precision` says fp32; answers in fp32
+    (docs/bundles.md: tolerance).
 
     `inputs` are the names of forward's arguments in order, `outputs` those of what it returns.
     """
@@ -58,10 +59,11 @@ class TorchNetwork:
         inputs: tuple[str, ...],
         outputs: tuple[str, ...],
         device: str,
+        precision: str = "bf16",
     ) -> None:
         self.module = module.eval().to(device)
         self.inputs, self.outputs = inputs, outputs
-        self.device = device
+        self.device, self.precision = device, precision
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """Return every output for a batch."""
@@ -77,6 +79,6 @@ class TorchNetwork:
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         import torch
 
-        if self.device == "cpu":
+        if self.device == "cpu" or self.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.split(":")[0], torch.bfloat16)

@@ -4,7 +4,7 @@ import csv
 import difflib
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -41,9 +41,10 @@ class DatasetInvalid(InputError):
 
     code = "dataset_invalid"
 
-    def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("\n".join([*mistakes, f"{len(mistakes)} mistake(s)."]))
-        self.mistakes = mistakes
+    def __init__(self, mistakes: Sequence[str] = ()) -> None:
+        told = "\n".join([*mistakes, f"{len(mistakes)} mistake(s)."]) if mistakes else None
+        super().__init__(told)
+        self.mistakes = list(mistakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,14 @@ def read(path: Path) -> Dataset:
     if mistakes:
         raise DatasetInvalid(sorted(mistakes, key=line_of))
     return Dataset(path, raters, tuple(one for _, one in examples))
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a table's text. Raises DatasetInvalid."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DatasetInvalid([f"{path} does not exist."]) from error
 
 
 def parse(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

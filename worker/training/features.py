@@ -5,6 +5,7 @@ What is trained on is what is served: `extract`, `encode` and their encoders, no
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -14,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import ClipUnreadable, InputError
-from worker.pipeline.encode import EncodeModels, encode
-from worker.pipeline.extract import ExtractModels, artifact, extract
+from worker.pipeline import weights
+from worker.pipeline.encode import EncodeModels, encode, load_encoders
+from worker.pipeline.encode.loading import find_graph
+from worker.pipeline.extract import Detector, ExtractModels, artifact, extract
 from worker.pipeline.extract.crop import crops
 from worker.pipeline.extract.decode import PICTURE_SIDE_PX
 from worker.pipeline.extract.detect import Box
 from worker.pipeline.extract.listen import ENCODER_RATE_HZ, Listener
 from worker.pipeline.extract.locate import locate
+from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
 from worker.pipeline.extract.quality import measure_quality
 from worker.pipeline.extract.sound import measure_sound
 from worker.training import augment, fingerprints
@@ -30,24 +34,43 @@ VERSION = "1"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
 METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
 MAX_HASHED = 8  # pictures of a clip that are hashed
+ENCODERS = ("vision_encoder", "audio_encoder")
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The networks of the first two steps, and what names them: role to (name, SHA-256)."""
+    """The networks of the first two steps, and what names them: (role, name, SHA-256)."""
 
     extract: ExtractModels
     encode: EncodeModels
     named: tuple[tuple[str, str, str], ...]
 
 
+def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Models:
+    """Load what is found of the detector and the encoders, with what names their numbers."""
+    detector = weights.find("detector", weights_dir, cache_dir)
+    graphs = ((r, find_graph(r, weights_dir, cache_dir)) for r in ENCODERS)
+    named = [(r, f.file.weights, f.file.sha256) for r, f in graphs if f is not None]
+    if detector:
+        named.append(("detector", detector.file.weights, detector.file.sha256))
+    pose = PoseNetwork(threads=threads) if BUILT_IN.exists() else None
+    if pose:
+        named.append(("pose", pose.made_by, weights.sha256_of(BUILT_IN)))
+    return Models(
+        extract=ExtractModels(Detector(detector.path, threads) if detector else None, None, pose),
+        encode=load_encoders(weights_dir, cache_dir, threads),
+        named=tuple(named),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """One file's numbers. First axis of vision and audio: plain, then the augmented variants.
 
-    vision (v, pictures, 576), audio (v, 384), pose (pictures, 32); size 0 where missing.
+    vision (v, pictures, 576), audio (v, 384), pose (pictures, 32), NaN where unseen; size 0 where
+    missing.
     background (pictures, 576) is the crop without its pet; quality (3,) of vision, audio, pose;
     metadata (8,); picture_bits (k, 64) and sound_bits (512,) tell near-duplicates.
     """
@@ -102,7 +125,7 @@ def kept(one: Example, models: Models, folder: Path, variants: int) -> Features:
     """Return one file's numbers, computing and keeping them where they are not."""
     path = folder / f"{one.sha256}.{one.species}.npz"
     names = [f.name for f in fields(Features)]
-    if path.is_file():
+    with suppress(artifact.ArtifactInvalid, KeyError):  # missing, or damaged: made again
         _, arrays = artifact.read(path)
         return Features(**{name: arrays[name] for name in names})  # type: ignore[arg-type]
     rng = np.random.default_rng(int(one.sha256[:16], 16))
@@ -123,15 +146,18 @@ def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generato
     heard = None
     if encoding.audio is not None and seen.audio_16k is not None:
         heard = seen.audio_16k.astype(np.float32) / np.float32(32_767)
+    pose, mask = encoding.pose, encoding.pose_mask
+    if pose is not None and mask is not None:
+        pose = np.where(mask, pose, np.nan).astype(np.float32)
     trusted = (
         seen.facts.quality.sharpness,
         1 - sound.clipped_share if sound else 0.0,
-        1.0 if encoding.pose is not None else 0.0,
+        float(mask.mean()) if mask is not None and mask.size else 0.0,
     )
     about = (media.duration_s, media.width, media.height, media.fps)
     quality = seen.facts.quality
     return put_together(
-        one, models, variants, rng, shown, heard, encoding.pose, trusted,
+        one, models, variants, rng, shown, heard, pose, trusted,
         (*about, heard is not None, quality.brightness, quality.sharpness),
     )  # fmt: skip
 

@@ -14,7 +14,8 @@ KEPT = 8  # lowest frequencies, each way
 PICTURE_BITS = KEPT * KEPT
 NEAR_PICTURE = 6  # bits of 64
 SOUND_BANDS, SOUND_STEPS = 17, 33
-NEAR_SOUND = 0.1  # share of bits; unrelated sounds differ in about half
+NEAR_SOUND = 0.2  # of the bits set in either; unrelated sounds differ in about two thirds
+HEARD = 1.0  # below the loudest, in units of log_mel (40 dB): silence and its hiss say nothing
 
 Bits = NDArray[np.bool_]
 
@@ -41,6 +42,7 @@ def sound_bits(samples: NDArray[np.float32]) -> Bits:
     Signs of energy differences over bands and time (Haitsma & Kalker 2002), on a fixed grid.
     """
     mel = log_mel(samples)  # (80, frames)
+    mel = np.maximum(mel, mel.max() - HEARD)
     grid = cv2.resize(mel, (SOUND_STEPS, SOUND_BANDS), interpolation=cv2.INTER_AREA)
     over_bands = grid[1:] - grid[:-1]  # (16, 33)
     return np.asarray((over_bands[:, 1:] - over_bands[:, :-1]).ravel() > 0)
@@ -54,12 +56,13 @@ def near_pictures(a: list[Bits], n: int) -> list[tuple[int, int]]:
     owner = np.concatenate([np.full(len(bits), i) for i, bits in enumerate(a)] or [np.empty(0)])
     if not len(owner):
         return []
-    every = np.concatenate([bits for bits in a if len(bits)]).astype(np.float32)
+    packed = np.packbits(np.concatenate([bits for bits in a if len(bits)]), axis=1)
+    every = packed.view(np.uint64)[:, 0]
     owner = owner.astype(int)
     sizes = np.bincount(owner, minlength=n)
     hits: dict[tuple[int, int], set[int]] = {}
     for i in range(len(every)):
-        differing = np.abs(every[i + 1 :] - every[i]).sum(axis=1)
+        differing = np.bitwise_count(every[i + 1 :] ^ every[i])
         for j in i + 1 + np.flatnonzero(differing <= NEAR_PICTURE):
             pair = (int(owner[i]), int(owner[j]))
             if pair[0] != pair[1]:
@@ -74,6 +77,7 @@ def near_sounds(bits: dict[int, Bits]) -> list[tuple[int, int]]:
     pairs = []
     for k, i in enumerate(items[:-1]):
         others = np.stack([bits[j] for j in items[k + 1 :]])
-        near = (others != bits[i]).mean(axis=1) <= NEAR_SOUND
+        differing, either = (others ^ bits[i]).sum(axis=1), (others | bits[i]).sum(axis=1)
+        near = differing <= NEAR_SOUND * either
         pairs += [(i, items[k + 1 + int(j)]) for j in np.flatnonzero(near)]
     return pairs

@@ -7,19 +7,20 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from shared.errors import InputError
 from worker.pipeline.architectures.build import Network, build
+from worker.pipeline.architectures.inputs import MODALITIES
+from worker.pipeline.architectures.masked_fusion import MaskedFusion
 from worker.training import metrics
+from worker.training.plan import Balance, Recipe
 from worker.training.splits import Fold
 from worker.training.table import Table
 
@@ -39,29 +40,10 @@ class NothingToLearn(InputError):
     code = "nothing_to_learn"
 
 
-class Balance(StrEnum):
-    """What is done about rare classes; the seed did both, which counts them twice."""
+class Diverged(InputError):
+    """The loss stopped being a number; choose a lower learning rate."""
 
-    NEITHER = "neither"
-    SAMPLER = "sampler"
-    LOSS = "loss"
-    BOTH = "both"
-
-
-class Recipe(BaseModel):
-    """Everything that decides what a training run learns, besides its data and its seed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    arch: Literal["late_fusion", "masked_fusion", "face_sequence"] = "masked_fusion"
-    config: dict[str, str | int | float | bool | list[str]] = {}
-    balance: Balance = Balance.LOSS
-    augmented: bool = True
-    pose_jitter: float = Field(0.02, ge=0, description="Standard deviation added to pose numbers.")
-    epochs: int = Field(60, ge=1)
-    patience: int = Field(10, ge=1)
-    batch: int = Field(64, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
+    code = "training_diverged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +88,13 @@ def fit(
 ) -> Fitted:
     """Train until the stopping rows no longer improve; keep each epoch in `folder` and go on there.
 
-    Raises OtherRecipe for a folder of another run, NothingToLearn.
+    Raises OtherRecipe for a folder of another run, NothingToLearn, Diverged.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
         module = build(recipe.arch, recipe.config).to(device)
     train, stop = (learnable(task, module, rows) for rows in (task.fold.train, task.fold.stop))
+    standardise(task.table, module, train)
     optimizer = torch.optim.AdamW(
         module.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -128,6 +111,8 @@ def fit(
             state.update(best_loss=result.stop_loss, best_epoch=epoch, best=kept)
         keep(folder, state | {"model": module.state_dict(), "optimizer": optimizer.state_dict()})
         on_epoch(result)
+    if not state["best"]:
+        raise Diverged
     module.load_state_dict(state["best"])
     history = tuple(Epoch(i, *row) for i, row in enumerate(state["history"]))
     return Fitted(module.cpu().eval(), history[state["best_epoch"]], history)
@@ -140,6 +125,14 @@ def learnable(task: Task, module: Network, rows: NDArray[np.int64]) -> NDArray[n
         wanted = ", ".join(n for n in module.inputs if not n.endswith("_present"))
         raise NothingToLearn(f"No row has all that the network reads ({wanted}).")
     return found
+
+
+def standardise(table: Table, module: Network, rows: NDArray[np.int64]) -> None:
+    """Give a masked network the mean and deviation of its inputs over the training rows."""
+    if isinstance(module, MaskedFusion):
+        for i, name in enumerate(MODALITIES):
+            there = rows[table.present[rows, i]]
+            module.standardise(name, torch.from_numpy(table.parts[name][there, 0]))
 
 
 def learn(

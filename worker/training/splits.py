@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,9 +101,20 @@ def folds(labels: Rows, groups: Rows, *, k: int, seed: int) -> Iterator[Fold]:
     """Yield k grouped, stratified folds; of each one's training rows a part is for stopping."""
     require(groups, k)
     outer = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
-    for rest, test in outer.split(labels, labels, groups):
+    for rest, test in divided(outer, labels, groups):
         train, stop = part(rest, labels, groups, share=0.2, seed=seed)
-        yield Fold(train, stop, test.astype(np.int64))
+        yield Fold(train, stop, test)
+
+
+def divided(how: StratifiedGroupKFold, labels: Rows, groups: Rows) -> list[tuple[Rows, Rows]]:
+    """Split by group. Raises TooFewGroups where no class is in enough rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a rare class misses from some parts
+        try:
+            found = list(how.split(labels, labels, groups))
+        except ValueError as error:
+            raise TooFewGroups(f"no class has {how.n_splits} rows to divide.") from error
+    return [(a.astype(np.int64), b.astype(np.int64)) for a, b in found]
 
 
 def leave_one_out(labels: Rows, groups: Rows, *, seed: int) -> Iterator[Fold]:
@@ -123,11 +135,12 @@ def leaky_folds(labels: Rows, *, k: int, seed: int) -> Iterator[Fold]:
 
 def part(rows: Rows, labels: Rows, groups: Rows, *, share: float, seed: int) -> tuple[Rows, Rows]:
     """Divide rows by group, stratified: what remains, and about `share` of them."""
-    k = max(2, min(round(1 / share), len(np.unique(groups[rows]))))
     require(groups[rows], 2)
+    most = min(len(np.unique(groups[rows])), np.bincount(labels[rows]).max())
+    k = max(2, min(round(1 / share), most))
     inner = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
-    kept, taken = next(inner.split(rows, labels[rows], groups[rows]))
-    return rows[kept].astype(np.int64), rows[taken].astype(np.int64)
+    kept, taken = divided(inner, labels[rows], groups[rows])[0]
+    return rows[kept], rows[taken]
 
 
 def require(groups: Rows, least: int) -> None:
@@ -146,15 +159,26 @@ def freeze(path: Path, examples: Sequence[Example], rows: Rows) -> None:
     path.write_text(json.dumps({"sha256": digest(hashes), "files": hashes}, indent=1) + "\n")
 
 
-def frozen(path: Path, examples: Sequence[Example]) -> Rows:
-    """Return the rows of a recorded test set. Raises TestSetChanged if it is not whole."""
+def recorded(path: Path) -> tuple[list[str], str]:
+    """Return a test set's hashes and the hash of the whole. Raises TestSetChanged."""
     try:
-        recorded = json.loads(path.read_text("utf-8"))
-        hashes, whole = list(recorded["files"]), str(recorded["sha256"])
+        stored = json.loads(path.read_text("utf-8"))
+        hashes, whole = list(stored["files"]), str(stored["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TestSetChanged(f"{path} is no record of a test set.") from error
     if digest(hashes) != whole:
         raise TestSetChanged(f"{path} was edited: its files do not give its hash.")
+    return hashes, whole
+
+
+def name_of(path: Path) -> str:
+    """Return the hash that names a recorded test set. Raises TestSetChanged."""
+    return recorded(path)[1]
+
+
+def frozen(path: Path, examples: Sequence[Example]) -> Rows:
+    """Return the rows of a recorded test set. Raises TestSetChanged if it is not whole."""
+    hashes, _ = recorded(path)
     at = {one.sha256: i for i, one in enumerate(examples)}
     lost = [h for h in hashes if h not in at]
     if lost:

@@ -13,6 +13,7 @@ from worker.pipeline.architectures.inputs import (
     SPECIES,
     WIDTHS,
 )
+from worker.pipeline.encode import pooling
 from worker.training.dataset import Example
 from worker.training.features import Features
 
@@ -70,7 +71,7 @@ class Table:
 
 def build(examples: Sequence[Example], features: Sequence[Features]) -> Table:
     """Put features into arrays; pictures are averaged, and sampled evenly for a sequence."""
-    variants = max(len(f.vision) for f in features)
+    variants = max(max(len(f.vision), len(f.audio)) for f in features)
     vision = stacked([f.vision.mean(axis=1) if f.vision.shape[1] else None for f in features],
                      (variants, WIDTHS["vision"]))  # fmt: skip
     audio = stacked([f.audio if len(f.audio) else None for f in features],
@@ -103,8 +104,12 @@ def stacked(arrays: Sequence[Array | None], shape: tuple[int, ...]) -> Array:
 
 
 def pooled(pose: Array) -> Array | None:
-    """Return the mean pose (1, 32) over pictures, None where there is none."""
-    return pose.mean(axis=0, keepdims=True) if len(pose) else None
+    """Return each feature's mean (1, 32) over the pictures that show it, 0 where none does."""
+    seen = ~np.isnan(pose)
+    if not seen.any():
+        return None
+    mean = np.nansum(pose, axis=0, keepdims=True) / np.maximum(seen.sum(axis=0), 1)
+    return np.asarray(mean, np.float32)
 
 
 def sequence(vision: Array) -> Array | None:
@@ -112,4 +117,4 @@ def sequence(vision: Array) -> Array | None:
     pictures = vision.shape[1]
     if pictures < 2:
         return None
-    return vision[:, np.round(np.linspace(0, pictures - 1, SEQUENCE_FRAMES)).astype(int)]
+    return vision[:, pooling.evenly(pictures)]

@@ -9,9 +9,9 @@ import onnxruntime as ort
 import pytest
 
 from tests.clips import SAMPLES
-from worker.pipeline.encode import Encoding, encode, load, save
+from worker.pipeline.encode import Encoding, VisionEncoder, encode, load, save
 from worker.pipeline.encode.mel import log_mel, mel_filters
-from worker.pipeline.encode.stage import EncodeModels, Presence
+from worker.pipeline.encode.stage import EncodeModels, Presence, by_window
 from worker.pipeline.encode.whisper import position_table
 from worker.pipeline.encode.whisper_graph import encoder_graph
 from worker.pipeline.extract import ArtifactInvalid
@@ -123,3 +123,42 @@ def test_the_position_table_is_the_checkpoints_own(shared_folder):
     with np.load(weights, allow_pickle=False) as stored:
         difference = np.abs(stored["positional_embedding"] - position_table(1500, 384)).max()
     assert difference < 5e-4  # the checkpoint keeps it in half precision
+
+
+class Means:
+    """A network whose features are a picture's mean, 576 times."""
+
+    inputs, outputs = ("pictures",), ("features",)
+
+    def run(self, given):
+        means = given["pictures"].mean(axis=(1, 2, 3))
+        return {"features": np.repeat(means[:, None], 576, axis=1).astype(np.float32)}
+
+
+def test_sixteen_faces_are_encoded_in_their_order(measured):
+    faces = np.arange(16, dtype=np.uint8).repeat(224 * 224 * 3).reshape(16, 224, 224, 3)
+    extracted = measured(LOUD)[0]
+    shown = replace(extracted.facts, face=replace(extracted.facts.face, why=""))
+    seen = replace(extracted, face_pictures=faces, facts=shown)
+    encoding = encode(seen, EncodeModels(VisionEncoder(Means(), "means"), None))
+    assert encoding.presence.face == ""
+    assert encoding.face.shape == (16, 576)
+    assert (np.diff(encoding.face[:, 0]) > 0).all()
+
+
+def test_without_faces_the_reason_is_handed_on(measured):
+    extracted = measured(LOUD)[0]
+    hidden = replace(extracted.facts, face=replace(extracted.facts.face, why="no pet was found"))
+    seen = replace(extracted, face_pictures=None, facts=hidden)
+    encoding = encode(seen, EncodeModels(VisionEncoder(Means(), "means"), None))
+    assert encoding.face is None
+    assert encoding.presence.face == "no pet was found"
+
+
+def test_sound_is_encoded_window_by_window(measured):
+    extracted = measured(LOUD)[0]
+    frames = np.repeat(np.arange(110, dtype=np.float32)[:, None], 384, axis=1)  # 50 a second
+    rows = by_window(frames, extracted)
+    starts = extracted.windows.middles_s - 0.5
+    assert rows.shape == (len(starts), 384)
+    assert rows[:, 0] == pytest.approx(50 * starts + 24.5)

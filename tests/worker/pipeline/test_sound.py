@@ -7,7 +7,15 @@ import pytest
 
 from tests.clips import Call, ClipSpec, Sound, Track, Voice
 from worker.pipeline.extract.sound import measure_sound, pitch_track
-from worker.pipeline.extract.tag import CLASSES, SoundEvent, Tags, name_calls, share_of
+from worker.pipeline.extract.tag import (
+    CLASSES,
+    LiteRtTagger,
+    MediaPipeTagger,
+    SoundEvent,
+    Tags,
+    name_calls,
+    share_of,
+)
 
 RATE_HZ = 48_000
 TINY = ClipSpec(seed=41, duration_s=4.0, width=128, height=96, fps=10.0, animal=None)
@@ -63,6 +71,34 @@ def test_every_bark_has_its_onset_and_pitch(measured):
         assert abs(1200 * np.log2(event.f0_hz / true.f0_hz)) < 100
 
 
+def test_a_hiss_between_noise_has_no_pitch(noise):
+    hiss = noise.normal(0, 0.1, round(0.4 * RATE_HZ)).astype(np.float32)
+    samples = np.concatenate([quiet(1, noise), hiss, quiet(1, noise)])
+    event = measure_sound(samples, RATE_HZ).events[0]
+    assert event.f0_hz is None
+
+
+def test_a_bright_sound_falls_less_with_pitch_than_a_dull_one(noise):
+    bright, dull = (
+        np.concatenate([quiet(1, noise), sound, quiet(1, noise)])
+        for sound in (
+            noise.normal(0, 0.1, RATE_HZ // 2).astype(np.float32),
+            tone(150, seconds=0.5, harmonics=3),
+        )
+    )
+    bright_db, dull_db = (measure_sound(s, RATE_HZ).events[0].tilt_db for s in (bright, dull))
+    assert abs(bright_db) < 1.5
+    assert dull_db < -5
+
+
+def test_the_interval_is_the_median_between_onsets_from_three_events(noise):
+    call, gap = tone(500, seconds=0.2), quiet(0.6, noise)
+    three = measure_sound(np.concatenate([quiet(1, noise), *[call, gap] * 3]), RATE_HZ)
+    two = measure_sound(np.concatenate([quiet(1, noise), *[call, gap] * 2]), RATE_HZ)
+    assert three.interval_s == pytest.approx(0.8, abs=0.05)
+    assert two.interval_s is None
+
+
 def test_a_silent_track_is_silent_and_has_no_events():
     sound = measure_sound(np.zeros(3 * RATE_HZ, np.float32), RATE_HZ)
     assert sound.silent
@@ -110,3 +146,15 @@ def test_speech_is_counted_by_its_windows():
 def test_a_track_of_zeros_in_a_clip_is_called_silent(measured):
     sound = measured(replace(TINY, sound=Sound(track=Track.SILENT)))[0].facts.sound
     assert sound.silent
+
+
+@pytest.mark.real
+def test_both_runtimes_hear_the_same(shared_folder, noise):
+    weights = shared_folder / "weights" / "yamnet.tflite"
+    samples = np.concatenate([tone(600, seconds=1.5), quiet(2.2, noise)]).astype(np.float32)
+    at_16k = samples[:: RATE_HZ // 16_000]
+    tagger = MediaPipeTagger(weights)
+    one, other = LiteRtTagger(weights, 1).tag(at_16k), tagger.tag(at_16k)
+    tagger.classifier.close()
+    assert one.starts_s == other.starts_s
+    assert np.abs(np.array(one.scores) - np.array(other.scores)).max() < 1e-3

@@ -15,6 +15,8 @@ from worker.pipeline.architectures.inputs import (
     WIDTHS,
 )
 
+LEAST_SPREAD = 1e-3  # an input that never changes is not blown up
+
 
 class MaskedFusionConfig(BaseModel):
     """Widths and dropouts; the defaults train on some hundred clips."""
@@ -29,6 +31,8 @@ class MaskedFusionConfig(BaseModel):
 class MaskedFusion(nn.Module):
     """Norm and projection per modality, missing tokens, quality and presence, then two layers.
 
+    `middle` and `spread` hold each input's mean and deviation over the training rows: an encoder's
+    few large numbers, the same for all clips, would hide the rest.
     Modality dropout (Chumachenko et al. 2022, arXiv 2201.11095) helps complete rows as well. A
     missing modality's row may hold anything, NaN included.
     """
@@ -43,6 +47,9 @@ class MaskedFusion(nn.Module):
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.width), nn.GELU())
             for width in WIDTHS.values()
         )
+        for name, width in WIDTHS.items():
+            self.register_buffer(f"{name}_middle", torch.zeros(width))
+            self.register_buffer(f"{name}_spread", torch.ones(width))
         self.missing = nn.Parameter(torch.randn(len(WIDTHS), config.width) * 0.02)
         self.embed = nn.Sequential(
             nn.Linear(
@@ -53,6 +60,12 @@ class MaskedFusion(nn.Module):
             nn.Dropout(config.dropout),
         )
         self.classify = nn.Linear(config.hidden, STATES)
+
+    def standardise(self, name: str, rows: Tensor) -> None:
+        """Take a modality's mean and deviation from its rows (n, width), before training."""
+        if len(rows) > 1:
+            self.get_buffer(f"{name}_middle").copy_(rows.mean(dim=0))
+            self.get_buffer(f"{name}_spread").copy_(rows.std(dim=0).clamp(min=LEAST_SPREAD))
 
     def forward(
         self,
@@ -77,7 +90,9 @@ class MaskedFusion(nn.Module):
 
     def token(self, index: int, part: Tensor, present: Tensor) -> Tensor:
         """Return a modality's projection (n, width), its learned token where it is missing."""
-        safe = torch.where(present, part, torch.zeros_like(part))
+        name = MODALITIES[index]
+        middle, spread = self.get_buffer(f"{name}_middle"), self.get_buffer(f"{name}_spread")
+        safe = (torch.where(present, part, middle) - middle) / spread
         return torch.where(present, self.projections[index](safe), self.missing[index])
 
 

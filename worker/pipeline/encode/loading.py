@@ -22,11 +22,16 @@ log = structlog.get_logger(__name__)
 
 
 def load_encoders(
-    weights_dir: Path | None, cache_dir: Path, threads: int, *, device: str = CPU
+    weights_dir: Path | None,
+    cache_dir: Path,
+    threads: int,
+    *,
+    device: str = CPU,
+    precision: str = "bf16",
 ) -> EncodeModels:
     """Load every encoder whose weights are found, on a device; on CPU where that is not there."""
     made = {
-        role: network_for(role, weights_dir, cache_dir, threads, usable(device))
+        role: network_for(role, weights_dir, cache_dir, threads, usable(device), precision)
         for role in ("vision_encoder", "audio_encoder")
     }
     vision, audio = made["vision_encoder"], made["audio_encoder"]
@@ -37,13 +42,18 @@ def load_encoders(
 
 
 def network_for(
-    role: str, weights_dir: Path | None, cache_dir: Path, threads: int, device: str
+    role: str,
+    weights_dir: Path | None,
+    cache_dir: Path,
+    threads: int,
+    device: str,
+    precision: str,
 ) -> tuple[Network, str, int] | None:
     """Return a role's network, the name of its numbers, and how many pictures it takes at once."""
     if device != CPU:
         found = weights.find(role, weights_dir, cache_dir, suffixes=TORCH_READS[role])
         if found is not None:
-            return on_device(role, found, device)
+            return on_device(role, found, device, precision)
         log.warning("device_unused", role=role, device=device, why="no weights that torch reads")
     graph = find_graph(role, weights_dir, cache_dir)
     if graph is None:
@@ -67,7 +77,9 @@ def prepare(role: str, found: Found, cache_dir: Path) -> bool:
     return True
 
 
-def on_device(role: str, found: Found, device: str) -> tuple[Network, str, int]:
+def on_device(
+    role: str, found: Found, device: str, precision: str = "bf16"
+) -> tuple[Network, str, int]:
     """Return a role's torch network on a device; callers in several threads share its batches."""
     if role == "vision_encoder":
         network = TorchNetwork(
@@ -75,6 +87,7 @@ def on_device(role: str, found: Found, device: str) -> tuple[Network, str, int]:
             inputs=("pictures",),
             outputs=("features",),
             device=device,
+            precision=precision,
         )
         return Batched(network, most=MOST_PICTURES), found.file.weights, MOST_PICTURES
     network = TorchNetwork(
@@ -82,6 +95,7 @@ def on_device(role: str, found: Found, device: str) -> tuple[Network, str, int]:
         inputs=("mel", "positions"),
         outputs=("frames",),
         device=device,
+        precision=precision,
     )
     return Batched(network, most=MOST_SOUNDS), found.file.weights, MOST_SOUNDS
 

@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from worker.pipeline.architectures.inputs import SEQUENCE_FRAMES
 from worker.pipeline.encode.vision import WIDTH as VISION_WIDTH
 from worker.pipeline.encode.vision import VisionEncoder
 from worker.pipeline.encode.whisper import WIDTH as AUDIO_WIDTH
 from worker.pipeline.encode.whisper import AudioEncoder
 from worker.pipeline.extract import Extract, artifact
+from worker.pipeline.extract.posture import WIDTH as POSE_WIDTH
+from worker.pipeline.extract.windows import WINDOW_S
 
-POSE_WIDTH = 32
+FRAMES_PER_S = 50  # of the sound encoder
+NO_FACES = "no faces were cut out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,14 @@ class Presence:
     audio: str
     pose: str
     made_by: Mapping[str, str] = field(default_factory=dict)
+    face: str = NO_FACES
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """The second step's result: vision (n, 576), audio (384,), pose (n, 32) with its mask (n, 32).
 
+    audio_windows (w, 384) is the sound second by second, as `Extract.windows`; face (16, 576).
     None is missing, never zeros.
     """
 
@@ -47,6 +53,8 @@ class Encoding:
     audio: NDArray[np.float32] | None
     pose: NDArray[np.float32] | None
     pose_mask: NDArray[np.bool_] | None
+    audio_windows: NDArray[np.float32] | None = None
+    face: NDArray[np.float32] | None = None
 
     @property
     def made_by(self) -> Mapping[str, str]:
@@ -60,25 +68,52 @@ PRESENCE = TypeAdapter(Presence)
 def encode(extracted: Extract, models: EncodeModels) -> Encoding:
     """Encode what is there with what is loaded."""
     vision = models.vision.encode(extracted.pictures) if models.vision else None
+    face = None
+    if models.vision and extracted.face_pictures is not None:
+        face = models.vision.encode(extracted.face_pictures)
     why_no_audio = audio_missing(extracted, models)
-    audio = None
+    audio = windows = None
     if not why_no_audio:
         assert extracted.audio_16k is not None
         assert models.audio is not None
-        audio = models.audio.encode(extracted.audio_16k.astype(np.float32) / np.float32(32_767))
+        samples = extracted.audio_16k.astype(np.float32) / np.float32(32_767)
+        frames = models.audio.all_frames(samples)
+        audio, windows = np.asarray(frames.mean(axis=0), np.float32), by_window(frames, extracted)
     presence = Presence(
         vision="" if vision is not None else "weights not found",
         audio=why_no_audio,
-        pose="no pose network in this version",
-        made_by=makers(models, {"vision": vision is not None, "audio": audio is not None}),
+        pose=pose_missing(extracted),
+        made_by=makers(models, {"vision": vision is not None, "audio": audio is not None})
+        | ({"pose": extracted.facts.pose_by} if extracted.facts.pose_by else {}),
+        face=extracted.face_why or ("" if face is not None else "weights not found"),
     )
-    return Encoding(presence, vision, audio, None, None)
+    posture = None if presence.pose else extracted.posture
+    rows, known = (posture.rows, posture.known) if posture else (None, None)
+    return Encoding(presence, vision, audio, rows, known, windows, face)
+
+
+def by_window(frames: NDArray[np.float32], extracted: Extract) -> NDArray[np.float32]:
+    """Return the mean of the sound's frames (n, 384) in each window of the clip (w, 384).
+
+    A window past the sound's end takes its last frame.
+    """
+    starts_s = extracted.windows.middles_s - WINDOW_S / 2 - extracted.facts.shots.span_s[0]
+    first = np.clip(np.round(starts_s * FRAMES_PER_S).astype(int), 0, len(frames) - 1)
+    rows = [frames[i : i + round(WINDOW_S * FRAMES_PER_S)].mean(axis=0) for i in first]
+    return np.array(rows, np.float32).reshape(len(rows), AUDIO_WIDTH)
 
 
 def makers(models: EncodeModels, is_there: Mapping[str, bool]) -> dict[str, str]:
     """Name the numbers of each modality that is there."""
     encoders = {"vision": models.vision, "audio": models.audio}
     return {m: e.made_by for m, e in encoders.items() if e is not None and is_there[m]}
+
+
+def pose_missing(extracted: Extract) -> str:
+    """Return why there are no pose numbers, '' when there are."""
+    if extracted.posture is None:
+        return "no verified pet to look at"
+    return "" if extracted.posture.known.any() else "no posture could be measured"
 
 
 def audio_missing(extracted: Extract, models: EncodeModels) -> str:
@@ -95,7 +130,7 @@ def save(encoding: Encoding, path: Path) -> None:
     """Write an encoding to one file."""
     present = {
         name: array
-        for name in ("vision", "audio", "pose", "pose_mask")
+        for name in ("vision", "audio", "pose", "pose_mask", "audio_windows", "face")
         if (array := getattr(encoding, name)) is not None
     }
     artifact.write(path, PRESENCE.dump_json(encoding.presence), present)
@@ -108,7 +143,7 @@ def load(path: Path) -> Encoding:
         presence = PRESENCE.validate_json(text)
     except ValidationError as error:
         raise artifact.ArtifactInvalid(f"{path.name}: presence") from error
-    vision = audio = pose = mask = None
+    vision = audio = pose = mask = windows = face = None
     if "vision" in arrays:
         vision = np.asarray(artifact.expect(arrays, "vision", (-1, VISION_WIDTH), "float32"), "f4")
     if "audio" in arrays:
@@ -116,4 +151,13 @@ def load(path: Path) -> Encoding:
     if "pose" in arrays:
         pose = np.asarray(artifact.expect(arrays, "pose", (-1, POSE_WIDTH), "float32"), "f4")
         mask = np.asarray(artifact.expect(arrays, "pose_mask", pose.shape, "bool"), bool)
-    return Encoding(presence, vision, audio, pose, mask)
+    if "audio_windows" in arrays:
+        windows = artifact.expect(arrays, "audio_windows", (-1, AUDIO_WIDTH), "float32")
+    if "face" in arrays:
+        face = artifact.expect(arrays, "face", (SEQUENCE_FRAMES, VISION_WIDTH), "float32")
+    return Encoding(presence, vision, audio, pose, mask, as_float(windows), as_float(face))
+
+
+def as_float(array: NDArray[np.generic] | None) -> NDArray[np.float32] | None:
+    """Return a checked array under its own type."""
+    return None if array is None else np.asarray(array, np.float32)

@@ -32,8 +32,13 @@ class VisionEncoder:
 
     def batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode one batch."""
-        images = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32)
-        images *= SCALE  # (n, 3, 224, 224)
-        images += SHIFT
-        found = self.network.run({self.network.inputs[0]: images})
+        found = self.network.run({self.network.inputs[0]: normalised(pictures)})
         return found[self.network.outputs[0]].reshape(len(pictures), WIDTH)
+
+
+def normalised(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return pictures (n, 224, 224, 3) uint8 RGB as ImageNet's (n, 3, 224, 224) float32."""
+    images = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32)
+    images *= SCALE
+    images += SHIFT
+    return images

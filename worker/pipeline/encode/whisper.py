@@ -29,10 +29,13 @@ class AudioEncoder:
 
     def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mean (384,) over the real frames of mono 16 kHz float samples."""
+        return np.asarray(self.all_frames(samples).mean(axis=0), np.float32)
+
+    def all_frames(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (n, 384), one row per 20 ms, of a sound of any length."""
         chunk = MAX_POSITIONS * SAMPLES_PER_POSITION
         parts = [self.frames(samples[i : i + chunk]) for i in range(0, len(samples), chunk)]
-        frames = np.concatenate([p for p in parts if len(p)])
-        return np.asarray(frames.mean(axis=0), np.float32)
+        return np.concatenate([p for p in parts if len(p)])
 
     def frames(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, 384), one row per 20 ms; nothing for a rest below a tenth of a second."""

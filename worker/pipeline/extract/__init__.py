@@ -3,7 +3,7 @@
 from worker.pipeline.extract.artifact import ArtifactInvalid
 from worker.pipeline.extract.detect import Detector
 from worker.pipeline.extract.stage import Extract, ExtractModels, extract, load, save
-from worker.pipeline.extract.tag import SoundTagger
+from worker.pipeline.extract.tag import SoundTagger, load_tagger
 
 __all__ = [
     "ArtifactInvalid",
@@ -13,5 +13,6 @@ __all__ = [
     "SoundTagger",
     "extract",
     "load",
+    "load_tagger",
     "save",
 ]

@@ -38,12 +38,19 @@ def silhouettes(
     known = [i for i, b in enumerate(boxes) if b is not None]
     if not known:
         return masks
-    chosen = [known[k] for k in spread(len(known), MOST_CUTS)] if prior is None else known
+    chosen = [known[k] for k in spread(len(known), MOST_CUTS)]
     for i in chosen:
         box = boxes[i]
         assert box is not None
         masks[i] = cut_out(pictures[i], box, prior_of(prior, i, box, pictures[i]))
-    return between(masks, known, chosen)
+    if prior is None:
+        return between(masks, known, chosen)
+    for i in set(known) - set(chosen):  # the network saw these; a blend of neighbours did not
+        box = boxes[i]
+        assert box is not None
+        target = square_of(box, (pictures.shape[2], pictures.shape[1]))
+        masks[i] = resampled(prior[0][i], prior[1][i], target, MASK_PX)
+    return masks
 
 
 def spread(count: int, most: int) -> list[int]:

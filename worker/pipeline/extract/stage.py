@@ -13,18 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from worker.pipeline.extract import artifact, stills
+from worker.pipeline.extract import artifact, pose_artifact, stills
 from worker.pipeline.extract.crop import CROP_PX, crops
 from worker.pipeline.extract.decode import Decoded, Media, decode
 from worker.pipeline.extract.detect import Detector
 from worker.pipeline.extract.face import LENGTH, Face, find_heads, sequence
 from worker.pipeline.extract.flow import Flow, follow_blocks
 from worker.pipeline.extract.guess import guess_boxes
+from worker.pipeline.extract.keypoints import Pose
 from worker.pipeline.extract.locate import How, Pet, locate
 from worker.pipeline.extract.mask import MASK_PX, silhouettes
 from worker.pipeline.extract.motion import measure_motion
 from worker.pipeline.extract.movement import Movement, sum_up
 from worker.pipeline.extract.outline import Outline
+from worker.pipeline.extract.pose import PoseNetwork
+from worker.pipeline.extract.posture import Posture, measure_posture
 from worker.pipeline.extract.quality import Quality, measure_quality
 from worker.pipeline.extract.shots import Shots, find_shots
 from worker.pipeline.extract.sound import Sound, measure_sound
@@ -40,6 +43,7 @@ class ExtractModels:
 
     detector: Detector | None
     tagger: SoundTagger | None
+    pose: PoseNetwork | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Facts:
     tags: Tags | None
     calls: tuple[Call, ...]
     timings_s: dict[str, float]
+    pose_by: str = ""  # whose numbers pose and posture are, '' where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,8 @@ class Extract:
 
     pictures (n, 224, 224, 3) uint8 RGB crops with their times, masks (n, 64, 64) uint8 the pet's
     silhouettes over the same squares; face_pictures (16, 224, 224, 3) uint8 RGB or None, then
-    `face_why` says why; audio_16k (m,) int16 or None; stills: each whole picture as a small JPEG.
+    `face_why` says why; audio_16k (m,) int16 or None; stills: each whole picture as a small JPEG;
+    pose and posture of each picture, None without a pose network or without a verified pet.
     """
 
     facts: Facts
@@ -76,6 +82,8 @@ class Extract:
     masks: NDArray[np.uint8]
     face_pictures: NDArray[np.uint8] | None
     stills: tuple[bytes, ...]
+    pose: Pose | None = None
+    posture: Posture | None = None
 
     @property
     def face_why(self) -> str:
@@ -120,7 +128,10 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
         pet = locate(pictures, times_s, models.detector)
         kept = stills.keep(pictures)
         laps.mark("locate")
-        masks = silhouettes(pictures, pet.boxes)
+        pose, posture = look(pictures, times_s, pet, models.pose)
+        laps.mark("pose")
+        prior = (pose.masks, pose.squares) if pose else None
+        masks = silhouettes(pictures, pet.boxes, prior)
         laps.mark("masks")
         sound, tags, flow = coming.result()
     laps.mark("flow_and_sound")  # what the detector did not hide
@@ -128,7 +139,7 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
         pet = guessed(pet, flow, grey_times_s, times_s)
         masks = silhouettes(pictures, pet.boxes)
     cut = crops(pictures, pet.boxes, masks)
-    face = find_heads(pet.boxes, masks, (pictures.shape[2], pictures.shape[1]))
+    face = find_heads(pet.boxes, masks, (pictures.shape[2], pictures.shape[1]), pose)
     faces = sequence(pictures, face, pet.boxes, masks)
     laps.mark("crops")
     verified = pet.boxes if models.detector else (None,) * len(pet.boxes)
@@ -150,9 +161,23 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
         tags=tags,
         calls=calls,
         timings_s={"decode": round(decoding_s, 4), **laps.seconds},
+        pose_by=models.pose.made_by if models.pose and pose else "",
     )
     audio = as_int16(decoded, shots.span_s)
-    return Extract(facts, windows, cut, times_s, audio, masks, faces, kept)
+    return Extract(facts, windows, cut, times_s, audio, masks, faces, kept, pose, posture)
+
+
+def look(
+    pictures: NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    pet: Pet,
+    network: PoseNetwork | None,
+) -> tuple[Pose | None, Posture | None]:
+    """Find the pet's points and measure its posture, where a detector found the pet at all."""
+    if network is None or not pet.pet_frames_share:
+        return None, None
+    pose = network.look(pictures, pet.boxes)
+    return pose, measure_posture(pose, pictures.shape[2] / pictures.shape[1], times_s)
 
 
 def guessed(
@@ -221,6 +246,7 @@ def save(extracted: Extract, path: Path) -> None:
         arrays["face_pictures"] = extracted.face_pictures
     if extracted.audio_16k is not None:
         arrays["audio_16k"] = extracted.audio_16k
+    arrays |= pose_artifact.pack(extracted.pose, extracted.posture)
     artifact.write(path, FACTS.dump_json(extracted.facts), arrays)
 
 
@@ -244,6 +270,7 @@ def load(path: Path) -> Extract:
         faces = np.asarray(artifact.expect(arrays, "face_pictures", shape, "uint8"), np.uint8)
     joined = artifact.expect(arrays, "stills", (-1,), "uint8")
     ends = artifact.expect(arrays, "still_ends", (n,), "int64")
+    pose, posture = pose_artifact.unpack(arrays, n)
     return Extract(
         facts=facts,
         windows=Windows(np.asarray(middles_s, np.float64), np.asarray(rows, np.float32)),
@@ -253,4 +280,6 @@ def load(path: Path) -> Extract:
         masks=np.asarray(masks, np.uint8),
         face_pictures=faces,
         stills=stills.unpacked(np.asarray(joined, np.uint8), np.asarray(ends, np.int64)),
+        pose=pose,
+        posture=posture,
     )

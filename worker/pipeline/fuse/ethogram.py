@@ -125,10 +125,18 @@ class Reading:
     share: float = 1.0  # of what it says, where others of its group say the same
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A sign that could not be measured, and why."""
+
+    key: str
+    why: str
+
+
 @functools.lru_cache(maxsize=8)
 def load_ethogram(bundle: Bundle) -> Ethogram:
     """Read and check a bundle's ethogram."""
-    text = (bundle.directory / "ethogram.yaml").read_text("utf-8")
+    text = bundle.path("ethogram.yaml").read_text("utf-8")
     return Ethogram.model_validate(yaml.safe_load(text))
 
 

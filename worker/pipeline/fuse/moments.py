@@ -23,4 +23,4 @@ def sight_of(extracted: Extract, i: int) -> Sight:
     """Return what is known of the i-th picture."""
     pet = extracted.facts.pet
     is_guess = pet.how[i] in (How.GUESSED, How.ASSUMED) if pet.how else False
-    return Sight(pet.boxes[i], extracted.masks[i], is_guess)
+    return Sight(pet.boxes[i], extracted.masks[i], is_guess, extracted.pose, i)

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from worker.pipeline.fuse.stage import Assessment
+    from worker.pipeline.fuse.answer import Assessment
 
 
 def as_json(assessment: "Assessment") -> dict[str, Any]:
@@ -14,6 +14,7 @@ def as_json(assessment: "Assessment") -> dict[str, Any]:
         "emotion": assessment.emotion,
         "confidence": assessment.confidence,
         "calibrated": assessment.calibrated,
+        "set": None if assessment.plausible is None else list(assessment.plausible),
         "evidence": assessment.evidence,
         "abstention": asdict(assessment.abstention) if assessment.abstention else None,
         "probabilities": assessment.probabilities,
@@ -22,10 +23,13 @@ def as_json(assessment: "Assessment") -> dict[str, Any]:
         "against": [spanned(asdict(d)) for d in assessment.against],
         "not_measurable": [{"name": n, "why": w} for n, w in assessment.not_measurable],
         "timeline": [{"t_s": t, "probabilities": p} for t, p in assessment.timeline],
+        "transitions": [asdict(t) for t in assessment.transitions],
         "moments": [
-            {"span_s": list(m.span_s), "why": m.why, "image_url": None} for m in assessment.moments
+            {"span_s": list(m.span_s), "why": m.why, "nats": m.gain_nats, "image_url": None}
+            for m in assessment.moments
         ],
         "modalities": {name: asdict(m) for name, m in assessment.modalities.items()},
+        "red_flags": [spanned(asdict(f)) for f in assessment.red_flags],
         "recommendation": asdict(assessment.recommendation),
         "quality": asdict(assessment.quality),
         "bundle": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},

@@ -1,6 +1,7 @@
-"""Turns a state and its evidence into one sentence to act on. The texts live in the bundle."""
+"""Turns red flags, a state and its evidence into one sentence to act on, by the bundle's table."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,31 +10,44 @@ from pydantic import BaseModel, ConfigDict
 
 from worker.pipeline.bundles import Bundle
 
-
-class Text(BaseModel):
-    """One text and how urgent it is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    urgency: Literal["none", "watch", "book_visit", "call_today"]
-    text: str
+Urgency = Literal["none", "watch", "book_visit", "call_today"]
 
 
 class Rule(BaseModel):
-    """One row: fits where its state, and its lists where given, match."""
+    """One row: fits where its flag, its state and its lists, each where given, match."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    state: str | None
+    flag: str | None = None
+    state: str | None = None
     evidence: tuple[str, ...] | None = None
     species: tuple[str, ...] | None = None
     code: str
+    urgency: Urgency
+
+    def fits(self, flags: Sequence[str], state: str | None, evidence: str, species: str) -> bool:
+        """Tell whether the row is about this; a row about a flag may leave the state open."""
+        is_any_state = self.flag is not None and "state" not in self.model_fields_set
+        return (
+            (self.flag is None or self.flag in flags)
+            and (is_any_state or self.state == state)
+            and (self.evidence is None or evidence in self.evidence)
+            and (self.species is None or species in self.species)
+        )
 
 
 class Table(BaseModel):
-    """The whole file."""
+    """The rows, in order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    texts: dict[str, Text]
     rows: tuple[Rule, ...]
+
+
+class Texts(BaseModel):
+    """One language's sentences, by code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    recommendations: dict[str, str]
+    flags: dict[str, str]
     abstentions: dict[str, str]
 
 
@@ -49,18 +63,26 @@ class Recommendation:
 @functools.lru_cache(maxsize=8)
 def load_table(bundle: Bundle) -> Table:
     """Read and check a bundle's recommendations."""
-    text = (bundle.directory / "recommendations.yaml").read_text("utf-8")
+    text = bundle.path("recommendations.yaml").read_text("utf-8")
     return Table.model_validate(yaml.safe_load(text))
 
 
-def recommend(table: Table, state: str | None, evidence: str, species: str) -> Recommendation:
-    """Return the first row that fits."""
-    rule = next(
-        r
-        for r in table.rows
-        if r.state == state
-        and (r.evidence is None or evidence in r.evidence)
-        and (r.species is None or species in r.species)
-    )
-    chosen = table.texts[rule.code]
-    return Recommendation(rule.code, chosen.text, chosen.urgency)
+@functools.lru_cache(maxsize=8)
+def load_texts(bundle: Bundle) -> Texts:
+    """Read and check a bundle's English sentences."""
+    text = bundle.path("texts.en.yaml").read_text("utf-8")
+    return Texts.model_validate(yaml.safe_load(text))
+
+
+def recommend(
+    table: Table,
+    texts: Texts,
+    state: str | None,
+    evidence: str,
+    species: str,
+    *,
+    flags: Sequence[str] = (),
+) -> Recommendation:
+    """Return the first row that fits, in words."""
+    rule = next(r for r in table.rows if r.fits(flags, state, evidence, species))
+    return Recommendation(rule.code, texts.recommendations[rule.code], rule.urgency)

@@ -1,7 +1,6 @@
 """Reads the ethogram's signs off an extract: value, reliability and span, or why there is none."""
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +9,15 @@ from worker.pipeline.extract.movement import Movement
 from worker.pipeline.extract.rhythm import Rhythm
 from worker.pipeline.extract.tag import CALLS, share_of
 from worker.pipeline.extract.windows import WINDOW_S
-from worker.pipeline.fuse.ethogram import Ethogram, Reading, Sign, shared, standardised
+from worker.pipeline.fuse.ethogram import (
+    Ethogram,
+    Missing,
+    Reading,
+    Sign,
+    shared,
+    standardised,
+)
+from worker.pipeline.fuse.pose_signs import read_pose
 
 UNSEEN = 0.8  # movement that may not be the pet's: no detector looked; by eye
 ABSENT = 0.3  # of that, for what an empty room would show as well: stillness and silence
@@ -27,14 +34,6 @@ SPEECH_COST, MUSIC_COST = 0.5, 0.8
 CLEAR = {"pace": 12.0, "beat": 30.0, "tremble": 30.0}  # three times what a rhythm must have
 RHYTHMS = tuple(CLEAR)
 BARKS = ("bark", "yip")
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A sign that could not be measured, and why."""
-
-    key: str
-    why: str
 
 
 def read_signs(table: Ethogram, extracted: Extract) -> tuple[list[Reading], list[Missing]]:
@@ -69,6 +68,8 @@ def read(sign: Sign, extracted: Extract) -> Reading | Missing | None:
         return Missing(sign.key, sign.unmeasured)
     if sign.modality == "audio":
         return read_sound(sign.key, extracted)
+    if sign.modality == "pose":
+        return read_pose(sign.key, extracted)
     return read_movement(sign.key, extracted)
 
 

@@ -1,0 +1,98 @@
+"""`tailtrend evaluate run|bundle|balance`: what networks say of clips that they never saw."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from cli import tables
+from cli.tables import LabelledTable, RunFolder, TestSet, WeightsDir
+from worker.training.plan import Balance
+
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the report.")]
+
+
+def run(
+    run: RunFolder,
+    table: LabelledTable,
+    out: Out = None,
+    test_set: TestSet = None,
+    weights: WeightsDir = None,
+) -> None:
+    """Report a training run: figures, missing modalities, controls, ablations; HTML and JSON."""
+    from worker.training import report, study
+
+    tables.prepare()
+    corpus, plan, predictions = tables.finished(run, table, weights, test_set)
+    with tables.screen.status("evaluating") as status:
+        found = study.study(corpus, plan, predictions, run, on_step=status.update)
+    for mark in found.marks:
+        typer.echo(mark)
+    tables.show(found.split, found.figures)
+    tables.show("shown to the network", found.missing_modalities)
+    tables.show(f"controls; chance {found.chance:.3f}", found.controls)
+    tables.show("ablation", found.ablations)
+    typer.echo(f"Report: {report.write(out or run / 'report', found)}")
+
+
+def bundle(
+    bundle: Annotated[Path, typer.Argument(help="Directory of the bundle.")],
+    table: LabelledTable,
+    against: Annotated[Path | None, typer.Option(help="Another bundle, on the same rows.")] = None,
+    out: Out = None,
+    test_set: TestSet = None,
+    weights: WeightsDir = None,
+) -> None:
+    """Measure a bundle on a table, or on its frozen test set, and compare it with another."""
+    from worker.pipeline.bundles import load_bundle
+    from worker.training import evaluation, report, serving, splits
+    from worker.training.labels import Rule
+
+    tables.prepare()
+    ours, other = load_bundle(bundle), load_bundle(against) if against else None
+    corpus = tables.gather(table, Rule.SOFT, 0, weights)
+    rows = np.arange(len(corpus))
+    if test_set:
+        rows = splits.frozen(test_set, corpus.dataset.examples)
+    rows = serving.readable(ours, corpus, rows)
+    if other:
+        rows = serving.readable(other, corpus, rows)
+    answers = serving.answers(ours, corpus, rows)
+    split = f"frozen test set {splits.name_of(test_set)[:12]}" if test_set else "the whole table"
+    found = evaluation.evaluate(answers, data=table.name, split=split)
+    compared = {}
+    if other:
+        theirs = serving.answers(other, corpus, rows)
+        name = f"macro F1 above {other.name} {other.version}"
+        compared = {name: evaluation.difference(answers, theirs)}
+    tables.show(f"{ours.name} {ours.version}, {split}", found.figures | compared)
+    typer.echo(f"Report: {report.write(out or Path('report'), found, compared=compared)}")
+
+
+def balance(
+    run: RunFolder,
+    table: LabelledTable,
+    test_set: TestSet = None,
+    weights: WeightsDir = None,
+) -> None:
+    """Fit a run's recipe with each way to treat rare classes, and compare them on the same rows."""
+    from worker.pipeline.manifest import ANY
+    from worker.training import controls, crossfit, evaluation
+
+    tables.prepare()
+    corpus, plan, _ = tables.finished(run, table, weights, test_set)
+    rows = tables.development_rows(corpus, test_set)
+    answers = {}
+    for way in tables.drawn_over("balance", list(Balance)):
+        recipe = plan.recipe.model_copy(update={"balance": way})
+        same = plan.model_copy(update={"recipe": recipe})
+        found = crossfit.cross_fit(corpus, same, run / "balance" / way, rows)
+        answers[way] = controls.answers(corpus, found.logits[ANY], found.rows)
+    base = answers[plan.recipe.balance]
+    tables.show("macro F1", {way: evaluation.macro_f1(one) for way, one in answers.items()})
+    others = {way: one for way, one in answers.items() if way != plan.recipe.balance}
+    tables.show(
+        f"above {plan.recipe.balance}",
+        {way: evaluation.difference(one, base) for way, one in others.items()},
+    )

@@ -1,0 +1,130 @@
+"""`tailtrend train`: fit networks to a table of labelled files. One command per kind of network."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from cli import tables
+from cli.tables import LabelledTable, RunFolder, TestSet, WeightsDir
+from cli.train_pose import train_pose
+from worker.training.labels import Rule
+from worker.training.plan import Balance, LeakyRefused, Plan, Recipe, Split
+
+app = typer.Typer(no_args_is_help=True, help="Fit networks to labelled files.")
+app.command("pose")(train_pose)
+
+
+@app.callback()
+def _start() -> None:
+    tables.prepare()
+
+
+@app.command()
+def fusion(
+    table: LabelledTable,
+    run: RunFolder,
+    arch: Annotated[
+        str, typer.Option(help="masked_fusion, late_fusion or face_sequence.")
+    ] = "masked_fusion",
+    config: Annotated[str, typer.Option(help="The architecture's settings, as JSON.")] = "{}",
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe (JSON) in place of the defaults.")
+    ] = None,
+    rule: Annotated[Rule, typer.Option(help="How votes become what is learned.")] = Rule.SOFT,
+    balance: Annotated[
+        Balance | None, typer.Option(help="What is done about rare classes.")
+    ] = None,
+    split: Annotated[Split, typer.Option(help="How rows are divided.")] = Split.GROUPS,
+    allow_leaky_split: Annotated[
+        bool, typer.Option("--allow-leaky-split", help="Let a random split pass, marked.")
+    ] = False,
+    folds: Annotated[int, typer.Option(min=2)] = 5,
+    seeds: Annotated[int, typer.Option(min=1)] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="At most.")] = None,
+    variants: Annotated[int, typer.Option(min=0, help="Augmented forms of each file.")] = 3,
+    test_set: TestSet = None,
+    weights: WeightsDir = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Fit a network per fold and seed; what each says of unseen rows is kept for `evaluate`.
+
+    A run that was stopped goes on where it was: give the same command again.
+    """
+    from worker.training import dataset, splits
+
+    if split == Split.RANDOM and not allow_leaky_split:
+        raise LeakyRefused
+    told = {"balance": balance, "epochs": epochs}
+    chosen = read_recipe(recipe, arch, config, {k: v for k, v in told.items() if v is not None})
+    plan = Plan(
+        table=table.name,
+        table_sha256=dataset.digest(table),
+        rule=rule,
+        split=split,
+        folds=folds,
+        seeds=seeds,
+        variants=variants,
+        held_out=splits.name_of(test_set) if test_set else None,
+        recipe=chosen,
+    )
+    run_plan(plan, table, run, test_set, weights, device)
+
+
+@app.command("hold-out")
+def hold_out(
+    table: LabelledTable,
+    test_set: Annotated[Path, typer.Argument(help="Where the record goes (JSON).")],
+    share: Annotated[float, typer.Option(min=0.05, max=0.5)] = 0.2,
+    weights: WeightsDir = None,
+) -> None:
+    """Freeze a test set by its files' hashes: whole groups, to be touched once a release."""
+    from worker.training import splits
+
+    if test_set.exists():
+        raise splits.TestSetChanged(f"{test_set} is there: a frozen test set is not drawn again.")
+    corpus = tables.gather(table, Rule.SOFT, 0, weights)
+    everything = np.arange(len(corpus))
+    _, kept = splits.part(everything, corpus.truth, corpus.groups, share=share, seed=0)
+    splits.freeze(test_set, corpus.dataset.examples, kept)
+    typer.echo(f"{len(kept)} of {len(corpus)} rows are held out: {test_set}")
+
+
+def run_plan(
+    plan: Plan, table: Path, run: Path, test_set: Path | None, weights: Path | None, device: str
+) -> None:
+    """Carry a plan out and say what came of it."""
+    from worker.pipeline.manifest import ANY
+    from worker.training import controls, crossfit, evaluation
+
+    corpus = tables.gather(table, plan.rule, plan.variants, weights)
+    rows = tables.development_rows(corpus, test_set)
+    parts = len(list(crossfit.folds(corpus, plan, rows)))
+    each = plan.recipe.epochs
+    with tables.bar("fitting", parts * plan.seeds * each) as (drawn, task):
+        found = crossfit.cross_fit(
+            corpus,
+            plan,
+            run,
+            rows,
+            device=device,
+            on_epoch=lambda epoch: drawn.advance(task),
+            on_fit=lambda fold, seed: drawn.update(
+                task, completed=(fold * plan.seeds + seed + 1) * each
+            ),
+        )
+    result = evaluation.macro_f1(controls.answers(corpus, found.logits[ANY], found.rows))
+    tables.show(plan.split_in_words, {"macro F1": result})
+    typer.echo(f"Next: tailtrend evaluate run {run} {table}")
+
+
+def read_recipe(path: Path | None, arch: str, config: str, told: dict[str, object]) -> Recipe:
+    """Return the recipe of a file, or of options. Raises BadParameter."""
+    try:
+        given = json.loads(path.read_text("utf-8")) if path else {}
+        given = {"arch": arch, "config": json.loads(config)} | given | told
+        return Recipe.model_validate(given)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"no recipe: {error}") from error

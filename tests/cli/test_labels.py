@@ -1,0 +1,76 @@
+"""`tailtrend labels`: tables are checked, verdicts become a table that training reads."""
+
+import io
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from shared import storage, verdicts
+from shared.db import transaction
+from shared.models import Assessment, VerdictBy
+from tests.factories import MP4, make_account, make_clip, make_job, make_pet, succeed
+from worker.training import dataset
+
+HEADER = "path,kind,pet_id,source,species,breed,recorded_at,rater_a,rater_b\n"
+
+
+def labels(*words):
+    return CliRunner().invoke(app, ["labels", *words])
+
+
+def test_a_table_with_mistakes_tells_them_all_and_fails(tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text(HEADER + "a.mp4,film,rex,,wolf,,,Angry,\n")
+    found = labels("check", str(table))
+    assert isinstance(found.exception, dataset.DatasetInvalid)
+    assert len(found.exception.mistakes) == 4
+
+
+def test_agreement_is_printed_with_what_each_rater_is_worth(tmp_path):
+    rows = []
+    for i, (a, b) in enumerate([("Alert", "Alert"), ("Relaxed", "Relaxed"), ("Alert", "Anxious")]):
+        (tmp_path / f"{i}.mp4").write_bytes(bytes([i + 1]))
+        rows.append(f"{i}.mp4,clip,pet{i},,dog,,,{a},{b}\n")
+    table = tmp_path / "labels.csv"
+    table.write_text(HEADER + "".join(rows))
+    assert "3 rows (3 clip) of 3 animals by 2" in labels("check", str(table)).output
+    found = labels("agree", str(table)).output
+    assert "nominal" in found
+    assert "Alert 1" in found or "Alert 2" in found
+    assert "1 rows without a majority" in found
+
+
+@pytest.fixture
+def corrected(servers):
+    """A clip with its media that an owner and a vet corrected; gives it and its account."""
+    account = make_account("consenting")
+    clip = make_clip(make_pet(account))
+    storage.put(clip.storage_key, io.BytesIO(MP4))
+    job = make_job(clip)
+    succeed(job)
+    with transaction() as session:
+        assessment = session.query(Assessment).filter_by(job_id=job.id).one()
+        for label, by in (("Alert", VerdictBy.OWNER), ("Anxious", VerdictBy.VET)):
+            verdicts.create(session, assessment, label=label, by=by, author=None)
+    return clip, account
+
+
+def test_verdicts_become_a_table_with_its_clips(corrected, tmp_path):
+    clip, account = corrected
+    folder = tmp_path / "out"
+    found = labels("export", str(folder), "--account", account.name, "--licence", "CC-BY-4.0")
+    assert found.exit_code == 0, found.output
+    read = dataset.read(folder / "labels.csv")
+    assert read.raters == ("owner1", "vet2")
+    (one,) = read.examples
+    assert one.path.read_bytes() == MP4
+    assert (one.pet_id, one.source) == (str(clip.pet_id), str(account.id))
+    assert (one.votes, one.licence) == ((1, 2), "CC-BY-4.0")
+
+
+def test_the_queue_names_the_clip_that_people_disagree_on(corrected):
+    clip, account = corrected
+    found = labels("queue", "--account", account.name)
+    assert str(clip.id)[:8] in found.output
+    assert labels("queue", "--account", "nobody at all").exit_code == 2

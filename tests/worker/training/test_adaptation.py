@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from worker.pipeline.manifest import ANY
+from worker.training import adaptation
+from worker.training.crossfit import Predictions
+
+SHIFT = np.array([1.5, -1.5, 0, 0, 0])
+
+
+def shifted(corpus, shift, seed=0):
+    """Return a corpus in which Beagles' truth is shifted, and logits that know nothing of it."""
+    rng = np.random.default_rng(seed)
+    honest = rng.normal(0, 1, (len(corpus), 5))
+    beagle = np.array([e.breed == "Beagle" for e in corpus.dataset.examples])
+    true = softmax(honest + beagle[:, None] * shift, axis=1)
+    truth = (true.cumsum(axis=1) > rng.random((len(corpus), 1))).argmax(axis=1)
+    corpus = replace(corpus, truth=truth)
+    return corpus, Predictions({ANY: honest[None].astype(np.float32)}, corpus.groups % 5)
+
+
+def chances(predictions):
+    return softmax(predictions.logits[ANY].astype(float), axis=2)
+
+
+def test_a_breeds_offset_is_found_and_its_species_stays_near_nothing(corpus_of):
+    corpus, predictions = shifted(corpus_of(1600), SHIFT)
+    found = adaptation.fit(chances(predictions), corpus, predictions.rows)
+    beagle = found.of("dog", "Beagle")
+    assert beagle[0] - beagle[1] == pytest.approx(3.0, abs=0.9)
+
+
+def test_a_breed_that_was_hardly_seen_has_hardly_an_offset(corpus_of):
+    corpus, predictions = shifted(corpus_of(1600), SHIFT)
+    beagles = [i for i in predictions.rows if corpus.dataset.examples[i].breed == "Beagle"]
+    many = adaptation.offset(np.log(chances(predictions)[:, beagles]), corpus, np.array(beagles))
+    few = adaptation.offset(
+        np.log(chances(predictions)[:, beagles[:2]]), corpus, np.array(beagles[:2])
+    )
+    assert np.abs(few).max() < 0.35 < np.abs(many).max()
+
+
+def test_a_breed_that_was_never_seen_has_its_species_offset(corpus_of):
+    corpus, predictions = shifted(corpus_of(200), SHIFT)
+    found = adaptation.fit(chances(predictions), corpus, predictions.rows)
+    assert (found.of("dog", "Basenji") == found.species["dog"]).all()
+    assert (found.of("fox", "") == 0).all()
+
+
+def test_offsets_help_unseen_animals_where_breeds_differ_and_only_there(corpus_of):
+    helped = adaptation.gained(*shifted(corpus_of(600), SHIFT)[::-1])
+    idle = adaptation.gained(*shifted(corpus_of(600), 0 * SHIFT)[::-1])
+    assert helped.low > 0.02
+    assert -0.03 < idle.value < 0.02

@@ -1,0 +1,100 @@
+"""What an assessment is made of."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from worker.pipeline.bundles import Bundle
+from worker.pipeline.fuse.explain import Moment, Transition
+from worker.pipeline.fuse.recommend import Recommendation
+
+
+@dataclass(frozen=True, slots=True)
+class SignalDetail:
+    """One measured sign in the answer."""
+
+    name: str
+    value: float
+    unit: str
+    span_s: tuple[float, float]
+    region: str
+    reliability: float
+    supports: str
+    weight_nats: float
+
+
+@dataclass(frozen=True, slots=True)
+class Modality:
+    """Whether a modality was there, its share of what was said, and what it did to the answer.
+
+    nats: its Shapley value, signed: how far it moved the answer's log-odds from the others' mean.
+    """
+
+    present: bool
+    contribution: float
+    nats: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToldFlag:
+    """Something that asks for a person today, in words, and where it was seen or heard."""
+
+    code: str
+    text: str
+    span_s: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """Why nothing is said."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenQuality:
+    """What the clip was like."""
+
+    frames: int
+    pet_frames_share: float | None
+    pets_seen: int | None
+    species_seen: str | None
+    brightness: float
+    sharpness: float
+    camera: str
+    sound: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The result of one clip; `emotion` is None when it cannot tell: `abstention` says why.
+
+    plausible: the states that cannot be excluded; None where the bundle has no fitted set.
+    """
+
+    emotion: str | None
+    confidence: float | None
+    calibrated: bool
+    plausible: tuple[str, ...] | None
+    evidence: str | None
+    abstention: Abstention | None
+    probabilities: dict[str, float] | None
+    signals: tuple[str, ...]
+    signal_details: tuple[SignalDetail, ...]
+    against: tuple[SignalDetail, ...]
+    not_measurable: tuple[tuple[str, str], ...]
+    timeline: tuple[tuple[float, dict[str, float]], ...]
+    transitions: tuple[Transition, ...]
+    moments: tuple[Moment, ...]
+    modalities: dict[str, Modality]
+    red_flags: tuple[ToldFlag, ...]
+    recommendation: Recommendation
+    quality: SeenQuality
+    bundle: Bundle
+    timings_s: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the public form (DESIGN 5), JSON types only."""
+        from worker.pipeline.fuse.present import as_json
+
+        return as_json(self)

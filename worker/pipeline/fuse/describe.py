@@ -1,0 +1,110 @@
+"""Puts what was measured into the answer's words."""
+
+from collections.abc import Mapping
+
+from worker.pipeline.encode import Encoding
+from worker.pipeline.extract import Extract
+from worker.pipeline.extract.tag import share_of
+from worker.pipeline.fuse.answer import Modality, SeenQuality, SignalDetail, ToldFlag
+from worker.pipeline.fuse.decide import Case
+from worker.pipeline.fuse.ethogram import Ethogram, Missing, Reading, contribution, gain
+from worker.pipeline.fuse.explain import parts
+from worker.pipeline.fuse.flags import RedFlag
+from worker.pipeline.fuse.recommend import Texts
+from worker.pipeline.fuse.timeline import name_of
+
+MODALITIES = ("vision", "audio", "pose")  # always named; a face only where a network reads it
+SPOKEN, SUNG = 0.3, 0.3  # shares of windows from which the sound is called speech or music
+MIN_SHOWN_NATS = 0.02
+
+
+def speaks(table: Ethogram, reading: Reading, state: int) -> float:
+    """Return how much a reading speaks for a state, 0 where it is next to nothing."""
+    nats = gain(contribution(table, reading), state)
+    return nats if abs(nats) >= MIN_SHOWN_NATS else 0.0
+
+
+def detail(table: Ethogram, reading: Reading) -> SignalDetail:
+    """Return one reading in the answer's words; `supports` is the state that it lifts most."""
+    sign = table.sign(reading.key)
+    added = contribution(table, reading)
+    top = int(added.argmax())
+    return SignalDetail(
+        name=name_of(table, reading),
+        value=reading.value,
+        unit=sign.unit,
+        span_s=reading.span_s,
+        region=sign.region,
+        reliability=reading.reliability,
+        supports=table.classes[top],
+        weight_nats=round(float(added[top]), 4),
+    )
+
+
+def not_measurable(
+    table: Ethogram,
+    extracted: Extract,
+    encoding: Encoding,
+    missing: list[Missing],
+    unread: Mapping[str, str],
+) -> list[tuple[str, str]]:
+    """Return what could not be measured: signs, the subject, encodings, what a network lacked."""
+    rows = [(table.sign(m.key).names["high"], m.why) for m in missing]
+    if extracted.facts.pet.pet_frames_share is None:
+        rows.append(("subject", "subject_unverified: no detector weights, nobody looked for a pet"))
+    for name, why in (("vision", encoding.presence.vision), ("audio", encoding.presence.audio)):
+        if why:
+            rows.append((f"{name} encoding", why))
+    return [*rows, *unread.items()]
+
+
+def modalities(case: Case, extracted: Extract, state: int) -> dict[str, Modality]:
+    """Return each modality's presence, its share of what was said, and its Shapley value."""
+    found = parts(case, state)
+    total = sum(said for _, said in found.values()) or 1.0
+    sound = extracted.facts.sound
+    present = {"vision": True, "audio": sound is not None and sound.usable}
+    read = case.learned.row.present if case.learned is not None else ()
+    names = [*MODALITIES, *(m for m in read if m not in MODALITIES)]
+    return {
+        m: Modality(
+            present.get(m, False) or m in read or m in found,
+            round(found.get(m, (0.0, 0.0))[1] / total, 4),
+            round(found.get(m, (0.0, 0.0))[0], 4),
+        )
+        for m in names
+    }
+
+
+def told_flag(texts: Texts, flag: RedFlag) -> ToldFlag:
+    """Return a red flag in the answer's words."""
+    said = texts.flags[flag.code].format(seconds=flag.seconds, count=flag.count)
+    return ToldFlag(flag.code, said, flag.span_s)
+
+
+def seen_quality(extracted: Extract) -> SeenQuality:
+    """Return what the clip was like, in the answer's words."""
+    facts = extracted.facts
+    camera = "moving" if facts.movement.camera_moves else "static"
+    return SeenQuality(
+        frames=len(extracted.pictures),
+        pet_frames_share=facts.pet.pet_frames_share,
+        pets_seen=facts.pet.pets_seen,
+        species_seen=facts.pet.species_seen,
+        brightness=facts.quality.brightness,
+        sharpness=facts.quality.sharpness,
+        camera="cuts" if facts.shots.cuts_s else camera,
+        sound=heard(extracted),
+    )
+
+
+def heard(extracted: Extract) -> str:
+    """Return usable, speech, music, silent or none."""
+    sound, tags = extracted.facts.sound, extracted.facts.tags
+    if sound is None:
+        return "none"
+    if not sound.usable:
+        return "silent"
+    if tags is not None and share_of(tags, "music") > SUNG:
+        return "music"
+    return "speech" if tags is not None and share_of(tags, "speech") > SPOKEN else "usable"

@@ -1,0 +1,266 @@
+"""Makes a bundle of a run: the final network, its graph, calibration, figures and card.
+
+The only place that writes `calibrated: true`, and only where held-out rows bear it out.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from sklearn.covariance import LedoitWolf
+
+from shared.errors import InputError
+from worker.pipeline import bundles
+from worker.pipeline.architectures import export
+from worker.pipeline.architectures.build import Network
+from worker.pipeline.architectures.inputs import (
+    LOGITS,
+    PRESENT,
+    QUALITY,
+    SEQUENCE_FRAMES,
+    SPECIES,
+    WIDTHS,
+)
+from worker.pipeline.bundles import Bundle
+from worker.pipeline.manifest import (
+    ANY,
+    Calibration,
+    Encoder,
+    Feature,
+    Licences,
+    Manifest,
+    Metric,
+    OutOfDistribution,
+    Weights,
+)
+from worker.training import calibration, card, crossfit, fit, splits
+from worker.training.calibration import Evidence
+from worker.training.corpus import Corpus
+from worker.training.crossfit import Predictions
+from worker.training.evaluation import Evaluation
+from worker.training.plan import Plan, Split
+from worker.training.splits import Fold
+
+ONNX, TORCH, OOD, CARD = "model.onnx", "model.safetensors", "ood.npz", "model-card.md"
+FAR = 0.95  # of held-out rows lie nearer than what is called out of distribution
+ROLE_OF = {"vision": "vision_encoder", "face": "vision_encoder", "audio": "audio_encoder"}
+TOLD = ("macro_f1", "weighted_f1", "accuracy", "ece", "brier", "nll", "aurc", "coverage_at_90")
+
+Rows = NDArray[np.int64]
+
+
+class NotExportable(InputError):
+    """This run cannot become a bundle."""
+
+    code = "not_exportable"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a bundle is called, and under which licence its weights go out."""
+
+    name: str
+    version: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A bundle, what calibration did, the parity of its graph, and its files' bytes."""
+
+    bundle: Bundle
+    evidence: Evidence
+    difference: float
+    bytes: dict[str, int]
+
+
+def export_run(
+    corpus: Corpus,
+    plan: Plan,
+    predictions: Predictions,
+    folder: Path,
+    rows: Rows,
+    out: Path,
+    named: Named,
+    evaluation: Evaluation,
+    *,
+    device: str = "cpu",
+) -> Exported:
+    """Fit the final network on `rows`, and write it to `out` with all that it needs.
+
+    Raises NotExportable, ExportDiffers.
+    """
+    refuse(plan, out)
+    final = final_fold(corpus, rows)
+    fitted = crossfit.fit_one(
+        corpus, plan, final, 0, folder / "final", device=device, on_epoch=lambda epoch: None
+    )
+    evidence = calibration.judge(predictions, corpus)
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    export.export(fitted.module, part / ONNX)
+    difference = parity(fitted.module, part / ONNX, corpus, rows)
+    state = {k: v.detach().contiguous() for k, v in fitted.module.state_dict().items()}
+    save_file(state, part / TORCH)
+    calibrated = calibrate(corpus, predictions, fitted.module, final, part, evidence)
+    manifest = describe(corpus, plan, fitted.module, calibrated, named, evaluation)
+    text = card.written(manifest, evaluation, evidence, corpus, plan)
+    (part / CARD).write_text(text, "utf-8")
+    bundles.write_manifest(part, manifest)
+    part.rename(out)
+    sizes = {path.name: path.stat().st_size for path in sorted(out.iterdir())}
+    return Exported(bundles.load_bundle(out), evidence, difference, sizes)
+
+
+def refuse(plan: Plan, out: Path) -> None:
+    """Raise NotExportable for a run that only shows something, or a directory that is there."""
+    if plan.split == Split.RANDOM:
+        raise NotExportable("This run's split is leaky: it shows how much that flatters, no more.")
+    if plan.shuffled:
+        raise NotExportable("This run learned from shuffled labels: it is a control.")
+    if out.exists():
+        raise NotExportable(f"{out} is there already; a bundle is never written over another.")
+
+
+def final_fold(corpus: Corpus, rows: Rows) -> Fold:
+    """Return all rows as a training part and one that tells when to stop."""
+    train, stop = splits.part(rows, corpus.truth, corpus.groups, share=0.2, seed=0)
+    return crossfit.teachable(corpus, Fold(train, stop, np.zeros(0, np.int64)))
+
+
+def parity(module: Network, path: Path, corpus: Corpus, rows: Rows) -> float:
+    """Return the greatest difference of a logit on real rows. Raises ExportDiffers."""
+    can = rows[corpus.table.answerable(module.inputs)[rows]]
+    inputs = corpus.table.inputs(module.inputs, can)
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = session.run([LOGITS], inputs)[0]
+    difference = float(np.abs(found - fit.predict(module, corpus.table, can)).max())
+    if not difference <= export.MAX_DIFFERENCE:
+        raise export.ExportDiffers(f"logits of real rows differ by {difference:.2g}")
+    return difference
+
+
+def calibrate(
+    corpus: Corpus,
+    predictions: Predictions,
+    module: Network,
+    final: Fold,
+    folder: Path,
+    evidence: Evidence,
+) -> Calibration:
+    """Return the manifest's calibration; `calibrated` only where held-out rows bear it out."""
+    table = calibration.temperatures(predictions, corpus, predictions.rows)
+    cross = calibration.cross_calibrated(predictions, corpus)[ANY]
+    limit = far_from(corpus, module, final, folder / OOD)
+    return Calibration(
+        calibrated=evidence.holds,
+        temperature={name: round(value, 4) for name, value in table.items()},
+        conformal=calibration.conformal(cross, corpus, predictions.rows),
+        ood=OutOfDistribution(file=OOD, max_score=limit),
+    )
+
+
+def far_from(corpus: Corpus, module: Network, final: Fold, path: Path) -> float:
+    """Write mean and precision of the training rows' embeddings; return the limit of the rest."""
+    trained, rest = (embeddings(corpus, module, rows) for rows in (final.train, final.stop))
+    shrunk = LedoitWolf().fit(trained)
+    mean, precision = shrunk.location_, shrunk.precision_
+    np.savez(path, mean=mean.astype(np.float32), precision=precision.astype(np.float32))
+    away = rest - mean
+    return float(np.quantile(np.einsum("ni,ij,nj->n", away, precision, away), FAR))
+
+
+def embeddings(corpus: Corpus, module: Network, rows: Rows) -> NDArray[np.float64]:
+    """Return the second output (rows, d)."""
+    can = rows[corpus.table.answerable(module.inputs)[rows]]
+    inputs = corpus.table.inputs(module.inputs, can)
+    with torch.inference_mode():
+        found = module(*(torch.from_numpy(inputs[name]) for name in module.inputs))[1]
+    return np.asarray(found.numpy(), np.float64)
+
+
+def describe(
+    corpus: Corpus,
+    plan: Plan,
+    module: Network,
+    calibrated: Calibration,
+    named: Named,
+    evaluation: Evaluation,
+) -> Manifest:
+    """Return the manifest; the hashes are written with it."""
+    blank = "0" * 64
+    species = {one.species for one in corpus.dataset.examples}
+    licences = {one.licence or "LicenseRef-unknown" for one in corpus.dataset.examples}
+    return Manifest(
+        schema=1,
+        name=named.name,
+        version=named.version,
+        arch=plan.recipe.arch,
+        decides="alone",
+        species=tuple(s for s in SPECIES if s in species),
+        files={ONNX: blank, TORCH: blank, OOD: blank, CARD: None},
+        weights=Weights(onnx=ONNX, torch=TORCH),
+        encoders=encoders(corpus, module.inputs),
+        features=tuple(feature(name) for name in module.inputs if not name.endswith(PRESENT)),
+        config=dict(plan.recipe.config),
+        calibration=calibrated,
+        metrics=measured(evaluation),
+        licences=Licences(code="Apache-2.0", weights=named.licence, data=tuple(sorted(licences))),
+        provenance=provenance(plan, evaluation),
+    )
+
+
+def encoders(corpus: Corpus, inputs: Sequence[str]) -> tuple[Encoder, ...]:
+    """Return whose numbers the network reads."""
+    wanted = {ROLE_OF[name] for name in inputs if name in ROLE_OF}
+    return tuple(
+        Encoder(role=role, name=name, sha256=digest)
+        for role, name, digest in corpus.named
+        if role in wanted
+    )
+
+
+def feature(name: str) -> Feature:
+    """Return one input's description."""
+    if name == "face":
+        return Feature(name=name, width=WIDTHS["vision"], frames=SEQUENCE_FRAMES, of="pet")
+    columns = {"quality": QUALITY, "species": SPECIES}.get(name)
+    return Feature(name=name, width=export.COLUMNS[name], names=columns)
+
+
+def measured(found: Evaluation) -> tuple[Metric, ...]:
+    """Return the headline figures with their intervals, data and split."""
+    return tuple(
+        Metric(
+            name=name,
+            value=round(figure.value, 4),
+            low=round(figure.low, 4),
+            high=round(figure.high, 4),
+            n=figure.n,
+            data=found.data,
+            split=found.split,
+        )
+        for name in TOLD
+        for figure in (found.figures[name],)
+    )
+
+
+def provenance(plan: Plan, found: Evaluation) -> dict[str, str]:
+    """Return how the bundle came about, and the warnings that go with it."""
+    told = {
+        "command": "tailtrend export",
+        "table_sha256": plan.table_sha256,
+        "recipe": plan.recipe.model_dump_json(),
+        "labels": plan.rule,
+        "seeds": str(plan.seeds),
+    }
+    if plan.held_out:
+        told["test_set_sha256"] = plan.held_out
+    return told | {f"mark_{i}": mark for i, mark in enumerate(found.marks, 1)}

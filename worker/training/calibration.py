@@ -1,0 +1,174 @@
+"""From held-out logits to probabilities that mean what they say; the only maker of `calibrated`.
+
+Every logit here is of a row that its network never saw, from folds that share no animal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from worker.pipeline.architectures.inputs import MODALITIES
+from worker.pipeline.manifest import ANY, Conformal
+from worker.training import intervals, metrics
+from worker.training.corpus import Corpus
+from worker.training.crossfit import Predictions
+from worker.training.intervals import Figure
+
+LEAST_ROWS, LEAST_GROUPS = 20, 8  # below, nothing is called calibrated
+LEAST_OF_PATTERN = 10  # rows; below, a pattern has the common temperature
+SHRINKAGE_SD = 0.3  # of a pattern's log temperature around the common one
+BOUNDS = (np.log(0.25), np.log(20.0))
+ALPHA = 0.1  # how often the answer's set may miss the truth
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+Temperatures = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What calibration did to rows that it was not fitted on; `holds` allows `calibrated: true`."""
+
+    rows: int
+    groups: int
+    nll_before: float
+    nll_after: float
+    ece_before: Figure
+    ece_after: Figure
+    coverage: float  # of the conformal sets at 1 - ALPHA
+    set_size: float
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether there was enough to fit on, and it did no harm where it was not fitted."""
+        enough = self.rows >= LEAST_ROWS and self.groups >= LEAST_GROUPS
+        return enough and self.nll_after <= self.nll_before
+
+
+def temperatures(predictions: Predictions, corpus: Corpus, rows: Rows) -> dict[str, float]:
+    """Fit one temperature on all rows, and one per presence pattern, shrunk towards it."""
+    common = temperature(predictions.logits[ANY], corpus, rows, centre=0.0, sd=1.0)
+    found = {ANY: common}
+    for pattern, logits in predictions.logits.items():
+        there = rows[~np.isnan(logits[0, rows, 0])]
+        if pattern != ANY and len(there) >= LEAST_OF_PATTERN:
+            fitted = temperature(logits, corpus, there, centre=np.log(common), sd=SHRINKAGE_SD)
+            found[pattern] = fitted
+    return found
+
+
+def temperature(
+    logits: NDArray[np.float32], corpus: Corpus, rows: Rows, *, centre: float, sd: float
+) -> float:
+    """Return the temperature of logits (seeds, n, 5): MAP, log T normal around `centre`.
+
+    The likelihood counts groups, not rows. Source: Guo et al. 2017, arXiv 1706.04599.
+    """
+    given = logits[:, rows].astype(float)
+    weight = len(np.unique(corpus.groups[rows]))
+    at = (slice(None), np.arange(len(rows)), corpus.truth[rows])
+
+    def cost(log_t: float) -> float:
+        nll = -log_softmax(given / np.exp(log_t), axis=2)[at].mean()
+        return float(weight * nll + 0.5 * ((log_t - centre) / sd) ** 2)
+
+    return float(np.exp(minimize_scalar(cost, bounds=BOUNDS, method="bounded").x))
+
+
+def cross_calibrated(predictions: Predictions, corpus: Corpus) -> dict[str, Array]:
+    """Return probabilities (seeds, n, 5) by pattern, each fold's with the other folds' temperature.
+
+    NaN as in the predictions.
+    """
+    found = {name: np.full(z.shape, np.nan) for name, z in predictions.logits.items()}
+    answered = predictions.rows
+    for fold in np.unique(predictions.fold[answered]):
+        here = predictions.fold[answered] == fold
+        others = answered[~here]
+        table = temperatures(predictions, corpus, others)
+        for pattern, logits in predictions.logits.items():
+            rows = answered[here]
+            found[pattern][:, rows] = chances(logits[:, rows], pattern, table, corpus, rows)
+    return found
+
+
+def chances(
+    logits: NDArray[np.float32], pattern: str, table: Temperatures, corpus: Corpus, rows: Rows
+) -> Array:
+    """Return probabilities (seeds, rows, 5) of logits asked with a pattern."""
+    own = pattern_of(corpus, rows) if pattern == ANY else [pattern] * len(rows)
+    each = np.array([table.get(name, table[ANY]) for name in own])
+    return np.asarray(softmax(logits.astype(float) / each[None, :, None], axis=2))
+
+
+def pattern_of(corpus: Corpus, rows: Rows) -> list[str]:
+    """Return which modalities each row has, in a manifest's words."""
+    return [
+        "+".join(m for m, there in zip(MODALITIES, one, strict=True) if there) or ANY
+        for one in corpus.table.present[rows]
+    ]
+
+
+def conformal(chances: Array, corpus: Corpus, rows: Rows) -> Conformal:
+    """Return the quantiles of 1 - p(truth) by species (split conformal, class sets by LAC).
+
+    Source: Sadinle, Lei & Wasserman 2019. `chances` (seeds, n, 5) of held-out rows.
+    """
+    species = {"": np.ones(len(rows), bool)} | {
+        one: np.array([corpus.dataset.examples[i].species == one for i in rows])
+        for one in ("dog", "cat")
+    }
+    table = {}
+    for name, mine in species.items():
+        if name == "" or mine.sum() >= 1 / ALPHA * 2:
+            table[name or ANY] = quantile(missed(chances, corpus.truth, rows[mine]))
+    return Conformal(alpha=ALPHA, quantile=table)
+
+
+def missed(chances: Array, truth: Rows, rows: Rows) -> Array:
+    """Return 1 - p(truth) of every seed and row."""
+    return np.asarray(1 - chances[:, rows, truth[rows]])
+
+
+def quantile(scores: Array) -> float:
+    """Return the level below which 1 - ALPHA of new scores lie; `scores` (seeds, rows)."""
+    n = scores.shape[1]
+    level = min(1.0, np.ceil((n + 1) * (1 - ALPHA)) / n)
+    return float(min(1.0, np.quantile(scores, level, method="higher")))
+
+
+def judge(predictions: Predictions, corpus: Corpus) -> Evidence:
+    """Measure calibration on rows that it was not fitted on."""
+    rows = predictions.rows
+    groups, truth = corpus.groups[rows], corpus.truth[rows]
+    before = softmax(predictions.logits[ANY][:, rows].astype(float), axis=2)
+    cross = cross_calibrated(predictions, corpus)[ANY]
+    after = cross[:, rows]
+    aim = np.eye(metrics.N)[truth]
+    covered, size = coverage(cross, predictions, corpus)
+    return Evidence(
+        rows=len(rows),
+        groups=len(np.unique(groups)),
+        nll_before=float(np.mean([metrics.nll(aim, one) for one in before])),
+        nll_after=float(np.mean([metrics.nll(aim, one) for one in after])),
+        ece_before=intervals.of_statistic(metrics.ece, truth, before, groups),
+        ece_after=intervals.of_statistic(metrics.ece, truth, after, groups),
+        coverage=covered,
+        set_size=size,
+    )
+
+
+def coverage(cross: Array, predictions: Predictions, corpus: Corpus) -> tuple[float, float]:
+    """Return how often a set holds the truth and how large it is, quantiles from other folds."""
+    rows = predictions.rows
+    held, sizes = [], []
+    for fold in np.unique(predictions.fold[rows]):
+        here = predictions.fold[rows] == fold
+        limit = quantile(missed(cross, corpus.truth, rows[~here]))
+        held.append(missed(cross, corpus.truth, rows[here]) <= limit)
+        sizes.append((1 - cross[:, rows[here]] <= limit).sum(axis=2))
+    return float(np.concatenate(held, axis=1).mean()), float(np.concatenate(sizes, axis=1).mean())

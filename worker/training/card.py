@@ -1,0 +1,114 @@
+"""Writes a bundle's model card from what was measured; nothing in it is written by hand."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from worker.pipeline.manifest import Manifest
+from worker.training import agreement, labels
+from worker.training.calibration import ALPHA, Evidence
+from worker.training.corpus import Corpus
+from worker.training.evaluation import Evaluation, labels_in
+from worker.training.intervals import Figure
+from worker.training.plan import Plan
+
+MEANT = """\
+## Meant for
+Owners of one cat or dog who film 5 to 15 seconds and want to know which state the signs speak for;
+a person judges.
+
+## Not meant for
+Finding or excluding pain or illness; the risk of a bite; other animals; several animals in one
+picture; any decision without a person. It cannot tell that an animal is well.
+"""
+
+
+def written(
+    manifest: Manifest, found: Evaluation, evidence: Evidence, corpus: Corpus, plan: Plan
+) -> str:
+    """Return the card as Markdown."""
+    parts = [
+        f"# Model card: `{manifest.name}` {manifest.version}",
+        *(f"> **{mark}**" for mark in found.marks),
+        f"`{manifest.arch}`; {', '.join(manifest.species)}. Written by `tailtrend export`.",
+        MEANT,
+        "## Data\n" + data(corpus),
+        "## Labels\n" + raters(corpus, plan),
+        f"## Figures\n{found.data}, {found.split}, {found.seeds} seed(s), {found.rows} rows in "
+        f"{found.groups} groups. Chance macro F1: {found.chance:.3f}. Of networks fitted to the "
+        "other folds by the same recipe, with the temperatures of the other folds.\n\n"
+        + table(found.figures),
+        classes(found),
+    ]
+    more = {
+        "Macro F1 by what the network is shown": found.missing_modalities,
+        "Controls": found.controls,
+        "What each modality adds": found.ablations,
+        "Subgroups": found.subgroups,
+    }
+    parts += [f"## {name}\n{table(rows)}" for name, rows in more.items() if rows]
+    parts.append("## Calibration\n" + calibration(manifest, evidence))
+    parts.append("## Licences\n" + licences(manifest))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def data(corpus: Corpus) -> str:
+    """Say what was learned from."""
+    rows = corpus.dataset.examples
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(r.kind for r in rows).items()))
+    counts = ", ".join(f"{n} {c}" for c, n in labels_in(corpus.truth).items() if n)
+    pets = len({r.pet_id for r in rows})
+    return f"{len(rows)} files ({kinds}) of {pets} animals. Labels: {counts}."
+
+
+def raters(corpus: Corpus, plan: Plan) -> str:
+    """Say who rated, and how far they agree."""
+    who = len(corpus.dataset.raters)
+    text = f"{who} rater(s); learned from `{plan.rule}` votes, scored on every row."
+    votes = labels.votes_of(corpus.dataset)
+    if ((votes >= 0).sum(axis=1) >= 2).sum() < 2:
+        return text + " Agreement is unknown: rows have one vote."
+    alpha = agreement.with_interval(votes, labels.DISTANCE**2)
+    verdict = "" if alpha.value >= agreement.CONCLUSIVE else " **No reliable conclusions.**"
+    shown = f"{alpha.value:.3f} ({alpha.low:.3f} to {alpha.high:.3f})"
+    return f"{text} Krippendorff's alpha over valence and arousal: {shown}.{verdict}"
+
+
+def calibration(manifest: Manifest, evidence: Evidence) -> str:
+    """Say what calibration did where it was not fitted."""
+    assert manifest.calibration is not None
+    state = "calibrated" if manifest.calibration.calibrated else "**not calibrated**"
+    temperatures = ", ".join(f"{k} {v:.2f}" for k, v in manifest.calibration.temperature.items())
+    return (
+        f"This bundle is {state}. On {evidence.rows} held-out rows in {evidence.groups} groups, "
+        f"with temperatures of the other folds: cross-entropy {evidence.nll_before:.3f} to "
+        f"{evidence.nll_after:.3f}, calibration error {evidence.ece_before.value:.3f} to "
+        f"{evidence.ece_after.value:.3f} ({evidence.ece_after.low:.3f} to "
+        f"{evidence.ece_after.high:.3f}). Sets that should hold the truth in {1 - ALPHA:.0%} of "
+        f"cases hold it in {evidence.coverage:.1%}, with {evidence.set_size:.2f} classes on "
+        f"average. Temperatures: {temperatures}."
+    )
+
+
+def licences(manifest: Manifest) -> str:
+    """Say under which licences code, weights and data stand."""
+    said = manifest.licences
+    return f"Code {said.code}; weights {said.weights}; data {', '.join(said.data)}."
+
+
+def table(rows: Mapping[str, Figure]) -> str:
+    """Return figures as a Markdown table."""
+    lines = ["| | value | 95 % | sd over seeds | n |", "|---|---|---|---|---|"]
+    for name, f in rows.items():
+        sd = "" if f.sd is None else f"{f.sd:.3f}"
+        lines.append(
+            f"| {name} | {f.value:.3f} | {f.low:.3f} to {f.high:.3f} | {sd} | {f.n or ''} |"
+        )
+    return "\n".join(lines)
+
+
+def classes(found: Evaluation) -> str:
+    """Return the classes' figures as a Markdown table."""
+    lines = ["| | precision | recall | F1 | n |", "|---|---|---|---|---|"]
+    for name, c in found.per_class.items():
+        lines.append(f"| {name} | {c.precision:.3f} | {c.recall:.3f} | {c.f1:.3f} | {c.n} |")
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""A labelled table with everything that training needs of it: arrays, groups, targets, truth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.training import features, labels, splits
+from worker.training.dataset import Dataset
+from worker.training.features import Features, Models
+from worker.training.splits import Links
+from worker.training.table import Table, build
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Rows of one table. `truth` (n,) scores, `targets` (n, 5) teach, where `usable` (n,) allows.
+
+    `groups` (n,) never divide: rows of an animal, a source, or that are near-duplicates.
+    """
+
+    dataset: Dataset
+    features: tuple[Features, ...]
+    table: Table
+    joined: Links
+    groups: Rows
+    targets: NDArray[np.float64]
+    usable: NDArray[np.bool_]
+    truth: Rows
+    named: tuple[tuple[str, str, str], ...]  # the networks: role, name, SHA-256
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
+def gather(
+    dataset: Dataset,
+    models: Models,
+    cache_dir: Path,
+    *,
+    variants: int,
+    rule: labels.Rule,
+    on_done: Callable[[], None] = lambda: None,
+) -> Corpus:
+    """Measure every file of a table, or read what was kept. Raises DatasetInvalid with all."""
+    found = features.of_all(dataset.examples, models, cache_dir, variants=variants, on_done=on_done)
+    joined = splits.links(dataset.examples, found)
+    votes = labels.votes_of(dataset)
+    targets, usable = labels.targets(votes, rule)
+    return Corpus(
+        dataset=dataset,
+        features=tuple(found),
+        table=build(dataset.examples, found),
+        joined=joined,
+        groups=joined.groups(len(found)),
+        targets=targets,
+        usable=usable,
+        truth=labels.truth(votes),
+        named=models.named,
+    )

@@ -1,0 +1,204 @@
+"""Fits one network per fold and seed, and keeps what each says of rows that it never saw."""
+
+import csv
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from tensorboardX import SummaryWriter
+
+from shared.errors import InputError
+from worker.pipeline.architectures.inputs import MODALITIES
+from worker.pipeline.manifest import ANY
+from worker.training import fit, splits
+from worker.training.corpus import Corpus
+from worker.training.fit import Epoch, Fitted, Task
+from worker.training.plan import Plan, Split
+from worker.training.splits import Fold
+from worker.training.table import Table
+
+PLAN, PREDICTIONS = "plan.json", "predictions.npz"
+
+Array = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+class RunInvalid(InputError):
+    """This folder holds no finished training run."""
+
+    code = "run_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Logits of held-out rows (seeds, n, 5) by presence pattern, `*` being all that a row has.
+
+    NaN where a row lacks a modality of the pattern, or was in no test part. `fold` (n,), -1 there.
+    """
+
+    logits: Mapping[str, Array]
+    fold: Rows
+
+    @property
+    def rows(self) -> Rows:
+        """Return the rows that were answered."""
+        return np.flatnonzero(~np.isnan(self.logits[ANY][0, :, 0]))
+
+
+OnFit = Callable[[int, int], None]
+
+
+def cross_fit(
+    corpus: Corpus,
+    plan: Plan,
+    folder: Path,
+    rows: Rows,
+    *,
+    device: str = "cpu",
+    on_epoch: fit.OnEpoch = lambda epoch: None,
+    on_fit: OnFit = lambda fold, seed: None,
+) -> Predictions:
+    """Fit every fold and seed over `rows`, going on where a kill left off; keep all in `folder`.
+
+    Raises OtherRecipe, NothingToLearn, TooFewGroups, LeakFound.
+    """
+    claim(folder, plan)
+    known = dealt_anew(corpus) if plan.shuffled else corpus
+    fold_of = np.full(len(corpus), -1)
+    logits: dict[str, Array] = {}
+    for number, fold in enumerate(folds(known, plan, rows)):
+        fold_of[fold.test] = number
+        for seed in range(plan.seeds):
+            at = folder / "fits" / f"fold{number}-seed{seed}"
+            fitted = fit_one(known, plan, fold, seed, at, device=device, on_epoch=on_epoch)
+            for pattern, found in answers(fitted, known, fold.test).items():
+                empty = np.full((plan.seeds, len(corpus), found.shape[1]), np.nan, np.float32)
+                logits.setdefault(pattern, empty)[seed, fold.test] = found
+            on_fit(number, seed)
+    predictions = Predictions(logits, fold_of)
+    np.savez(folder / PREDICTIONS, fold=fold_of, **logits)  # type: ignore[arg-type]
+    return predictions
+
+
+def asked_again(
+    corpus: Corpus, plan: Plan, folder: Path, rows: Rows, tables: Mapping[str, Table]
+) -> dict[str, Array]:
+    """Ask a finished run's networks about other forms of the rows: name to logits (seeds, n, 5)."""
+    shape = (plan.seeds, len(corpus), corpus.targets.shape[1])
+    found = {name: np.full(shape, np.nan, np.float32) for name in tables}
+    for number, fold in enumerate(folds(corpus, plan, rows)):
+        for seed in range(plan.seeds):
+            task = Task(corpus.table, corpus.targets, fold, seed)
+            fitted = fit.fit(task, plan.recipe, folder / "fits" / f"fold{number}-seed{seed}")
+            for name, table in tables.items():
+                can = fold.test[table.answerable(fitted.module.inputs)[fold.test]]
+                if len(can):
+                    found[name][seed, can] = fit.predict(fitted.module, table, can)
+    return found
+
+
+def claim(folder: Path, plan: Plan) -> None:
+    """Make a run's folder, or go on in it. Raises OtherRecipe if it is another run's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, text = folder / PLAN, plan.model_dump_json(indent=1) + "\n"
+    if path.is_file() and path.read_text("utf-8") != text:
+        raise fit.OtherRecipe
+    path.write_text(text, "utf-8")
+
+
+def load(folder: Path) -> tuple[Plan, Predictions]:
+    """Read a finished run. Raises RunInvalid."""
+    try:
+        plan = Plan.model_validate_json((folder / PLAN).read_text("utf-8"))
+        with np.load(folder / PREDICTIONS, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, ValidationError) as error:
+        raise RunInvalid(f"{folder} holds no finished training run.") from error
+    return plan, Predictions({k: v for k, v in arrays.items() if k != "fold"}, arrays["fold"])
+
+
+def folds(corpus: Corpus, plan: Plan, rows: Rows) -> Iterator[Fold]:
+    """Yield the plan's folds over `rows`, each checked for leaks; only usable rows teach."""
+    labels, groups = corpus.truth[rows], corpus.groups[rows]
+    made = {
+        Split.GROUPS: lambda: splits.folds(labels, groups, k=plan.folds, seed=0),
+        Split.LEAVE_ONE_OUT: lambda: splits.leave_one_out(labels, groups, seed=0),
+        Split.RANDOM: lambda: splits.leaky_folds(labels, k=plan.folds, seed=0),
+    }[plan.split]()
+    for fold in made:
+        whole = Fold(**{f.name: rows[getattr(fold, f.name)] for f in fields(Fold)})
+        if plan.split != Split.RANDOM:
+            splits.check(corpus.joined, whole, corpus.dataset.examples)
+        yield teachable(corpus, whole)
+
+
+def teachable(corpus: Corpus, fold: Fold) -> Fold:
+    """Leave rows out of training whose votes the rule refuses; the test part keeps every row."""
+    train, stop = (part[corpus.usable[part]] for part in (fold.train, fold.stop))
+    return Fold(train, stop, fold.test)
+
+
+def fit_one(
+    corpus: Corpus,
+    plan: Plan,
+    fold: Fold,
+    seed: int,
+    folder: Path,
+    *,
+    device: str,
+    on_epoch: fit.OnEpoch,
+) -> Fitted:
+    """Fit one network; its scalars go to TensorBoard's files, its history to a table."""
+    task = Task(corpus.table, corpus.targets, fold, seed)
+    with SummaryWriter(str(folder / "events")) as writer:
+
+        def told(epoch: Epoch) -> None:
+            for name in ("loss", "stop_loss", "stop_macro_f1"):
+                writer.add_scalar(name, getattr(epoch, name), epoch.epoch)
+            on_epoch(epoch)
+
+        fitted = fit.fit(task, plan.recipe, folder, device=device, on_epoch=told)
+    write_history(folder / "history.csv", fitted.history)
+    return fitted
+
+
+def write_history(path: Path, history: Sequence[Epoch]) -> None:
+    """Write one line per epoch."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([f.name for f in fields(Epoch)])
+        writer.writerows([getattr(e, f.name) for f in fields(Epoch)] for e in history)
+
+
+def answers(fitted: Fitted, corpus: Corpus, rows: Rows) -> dict[str, Array]:
+    """Return logits (rows, 5) for every presence pattern that the network can be asked with."""
+    found = {}
+    readable = corpus.table.answerable(fitted.module.inputs)
+    for pattern in (ANY, *patterns(fitted.module.inputs)):
+        wanted = [] if pattern == ANY else [MODALITIES.index(m) for m in pattern.split("+")]
+        can = readable[rows] & corpus.table.present[rows][:, wanted].all(axis=1)
+        hidden = tuple(m for i, m in enumerate(MODALITIES) if wanted and i not in wanted)
+        logits = np.full((len(rows), corpus.targets.shape[1]), np.nan, np.float32)
+        if can.any():
+            logits[can] = fit.predict(fitted.module, corpus.table, rows[can], hidden=hidden)
+        found[pattern] = logits
+    return found
+
+
+def patterns(inputs: Sequence[str]) -> list[str]:
+    """Return the presence patterns of a network that can do without modalities, fullest first."""
+    if "quality" not in inputs:
+        return []
+    sizes = range(len(MODALITIES), 0, -1)
+    return ["+".join(c) for k in sizes for c in itertools.combinations(MODALITIES, k)]
+
+
+def dealt_anew(corpus: Corpus) -> Corpus:
+    """Return a corpus whose labels are shuffled over its rows: nothing can be learned of it."""
+    order = np.random.default_rng(0).permutation(len(corpus))
+    shuffled = {name: getattr(corpus, name)[order] for name in ("targets", "usable", "truth")}
+    return replace(corpus, **shuffled)

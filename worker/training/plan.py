@@ -1,0 +1,79 @@
+"""What a training run is asked to do: recipe, labels, split, seeds. Knows no torch."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.errors import InputError
+from worker.training.labels import Rule
+
+
+class LeakyRefused(InputError):
+    """A split that ignores animals flatters; allow it with --allow-leaky-split, to see by how much.
+
+    What comes of it is marked as leaky and cannot be exported.
+    """
+
+    code = "leaky_split_refused"
+
+
+class Balance(StrEnum):
+    """What is done about rare classes; the seed did both, which counts them twice."""
+
+    NEITHER = "neither"
+    SAMPLER = "sampler"
+    LOSS = "loss"
+    BOTH = "both"
+
+
+class Recipe(BaseModel):
+    """Everything that decides what a training run learns, besides its data and its seed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    arch: Literal["late_fusion", "masked_fusion", "face_sequence"] = "masked_fusion"
+    config: dict[str, str | int | float | bool | list[str]] = {}
+    balance: Balance = Balance.LOSS
+    augmented: bool = True
+    pose_jitter: float = Field(0.02, ge=0, description="Standard deviation added to pose numbers.")
+    epochs: int = Field(60, ge=1)
+    patience: int = Field(10, ge=1)
+    batch: int = Field(64, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+
+
+class Split(StrEnum):
+    """How rows are divided into folds."""
+
+    GROUPS = "groups"
+    LEAVE_ONE_OUT = "leave-one-out"
+    RANDOM = "random"
+
+
+SPLIT_IN_WORDS = {
+    Split.GROUPS: "{k} folds by animal, source and near-duplicate",
+    Split.LEAVE_ONE_OUT: "one animal left out at a time",
+    Split.RANDOM: "LEAKY: {k} random folds",
+}
+
+
+class Plan(BaseModel):
+    """Everything that decides a run; the same plan on the same table gives the same result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    table: str
+    table_sha256: str
+    rule: Rule = Rule.SOFT
+    split: Split = Split.GROUPS
+    folds: int = Field(5, ge=2)
+    seeds: int = Field(1, ge=1)
+    variants: int = Field(3, ge=0, description="Augmented forms of each file.")
+    held_out: str | None = Field(None, description="SHA-256 of the frozen test set.")
+    shuffled: bool = Field(False, description="A control: labels are dealt out anew.")
+    recipe: Recipe = Recipe()
+
+    @property
+    def split_in_words(self) -> str:
+        """Say how rows were divided."""
+        return SPLIT_IN_WORDS[self.split].format(k=self.folds)

@@ -1,0 +1,84 @@
+"""A finished run from every side: figures, missing modalities, controls, ablations."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from worker.pipeline.manifest import ANY
+from worker.training import adaptation, calibration, controls, evaluation, labels
+from worker.training.corpus import Corpus
+from worker.training.crossfit import Predictions
+from worker.training.dataset import Kind
+from worker.training.evaluation import Answers, Evaluation
+from worker.training.plan import Plan, Split
+
+LEAKY = "LEAKY SPLIT: animals are on both sides; these figures flatter and must not be quoted."
+GENERATED = "Generated clips: these figures prove the machinery and say nothing of real animals."
+MADE_UP = "generated"  # the `source` of generated files begins so
+
+
+def study(
+    corpus: Corpus,
+    plan: Plan,
+    predictions: Predictions,
+    folder: Path,
+    *,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Evaluation:
+    """Evaluate a run of `folder` on rows that its networks never saw."""
+    on_step("figures")
+    cross = calibration.cross_calibrated(predictions, corpus)
+    rows = predictions.rows
+    whole = evaluation.evaluate(
+        probable(corpus, cross, ANY, predictions),
+        data=corpus.dataset.path.name,
+        split=plan.split_in_words,
+        marks=marks(corpus, plan),
+    )
+    on_step("missing modalities")
+    found = evaluation.matrix(
+        {p: probable(corpus, cross, p, predictions) for p in cross if p != ANY}
+    )
+    on_step("background and metadata")
+    held = controls.from_elsewhere(corpus, plan, rows)
+    on_step("shuffled labels")
+    held["shuffled labels"] = controls.shuffled(
+        corpus, plan, folder / "controls" / "shuffled", rows
+    )
+    on_step("frozen frames, swapped sound")
+    held |= controls.changed(corpus, plan, folder, rows)
+    return replace(
+        whole,
+        missing_modalities=found,
+        controls=held,
+        ablations=controls.ablations(corpus, predictions)
+        | {"offsets of species and breed: nats": adaptation.gained(predictions, corpus)},
+        subgroups=controls.subgroups(corpus, predictions),
+    )
+
+
+def probable(
+    corpus: Corpus, cross: dict[str, calibration.Array], pattern: str, predictions: Predictions
+) -> Answers:
+    """Return the calibrated answers to a pattern, on the rows that have it."""
+    chances = cross[pattern]
+    rows = predictions.rows[~np.isnan(chances[0, predictions.rows, 0])]
+    votes = labels.shares(labels.votes_of(corpus.dataset))
+    return Answers(chances[:, rows], corpus.truth[rows], votes[rows], corpus.groups[rows])
+
+
+def marks(corpus: Corpus, plan: Plan) -> tuple[str, ...]:
+    """Return the warnings that go with every figure of a run."""
+    sources = {one.source for one in corpus.dataset.examples}
+    told = [
+        (LEAKY, plan.split == Split.RANDOM),
+        (GENERATED, any(source.startswith(MADE_UP) for source in sources)),
+        ("Labels were shuffled: a control.", plan.shuffled),
+        (
+            "No clip among the files: nothing that moves was learned.",
+            all(one.kind != Kind.CLIP for one in corpus.dataset.examples),
+        ),
+    ]
+    return tuple(text for text, is_so in told if is_so)
