@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import RowMapping, select, text, tuple_
+from sqlalchemy import RowMapping, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from shared import alerts, baselines, history, notes, patterns, verdicts
@@ -55,10 +55,17 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The assessment of the clip that was filmed last, and the verdict on it that counts."""
+    """An assessment, such as of the clip filmed last, with the verdict on it that counts."""
 
     assessment: Assessment
     verdict: Verdict | None
+    has_media: bool = True  # else its stills are gone too
+
+    @property
+    def has_still(self) -> bool:
+        """Tell whether there is a picture of its first moment."""
+        moments = self.assessment.result["moments"]
+        return self.has_media and bool(moments) and moments[0]["image_url"] is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +158,16 @@ def newest(session: Session, pet_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Ne
     """Read the last filmed assessed clip of each pet that has one."""
     ids = session.scalars(NEWEST, {"pet_ids": list(pet_ids)}).all()
     found = session.scalars(select(Assessment).where(Assessment.id.in_(ids))).all()
-    counting = verdicts.counting(session, ids)
-    return {one.pet_id: Newest(one, counting.get(one.id)) for one in found}
+    return {one.assessment.pet_id: one for one in _complete(session, found)}
+
+
+def _complete(session: Session, found: Sequence[Assessment]) -> list[Newest]:
+    """Add the verdicts that count, and whether the media is there."""
+    counting = verdicts.counting(session, [one.id for one in found])
+    here = select(Clip.id).where(Clip.id.in_([one.clip_id for one in found]))
+    gone = here.where(Clip.media_expires_at <= func.now())
+    without = set(session.scalars(gone))
+    return [Newest(one, counting.get(one.id), one.clip_id not in without) for one in found]
 
 
 def open_alerts(session: Session, pet_ids: Sequence[uuid.UUID]) -> list[Alert]:
@@ -177,9 +192,8 @@ def assessed(
     query = select(Assessment).where(Assessment.pet_id == pet.id)
     if before is not None:
         query = query.where(tuple_(*by) < tuple_(*before))
-    found = session.scalars(query.order_by(*(column.desc() for column in by)).limit(most)).all()
-    counting = verdicts.counting(session, [one.id for one in found])
-    return [Newest(one, counting.get(one.id)) for one in found]
+    newest_first = query.order_by(*(column.desc() for column in by)).limit(most)
+    return _complete(session, session.scalars(newest_first).all())
 
 
 def pending(session: Session, pet: Pet, *, since: datetime) -> list[Pending]:

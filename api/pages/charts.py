@@ -7,7 +7,7 @@ them, so that nothing is distorted on any screen and no script is needed.
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from api.pages import dates
@@ -74,6 +74,16 @@ class Chart:
     @property
     def has_dots(self) -> bool:
         return len(self.dots) <= MOST_DOTS
+
+    def figures(self) -> dict[str, list[float]]:
+        """List the values for a script that draws them for a closer look."""
+        rates = [dot.item["negative"] for dot in self.dots]
+        moments = [datetime.combine(dot.begins, time(12), UTC).timestamp() for dot in self.dots]
+        return {
+            "at": moments,
+            **{name: [round(rate[name], 3) for rate in rates] for name in ("mean", "low", "high")},
+            "n": [dot.item["n_clips"] for dot in self.dots],
+        }
 
 
 def chart(
@@ -237,11 +247,10 @@ def _pieces(dots: Sequence[Dot], joined: timedelta) -> Iterable[list[Dot]]:
 
 
 def _gaps(dots: Sequence[Dot], scale: Scale, bucket: Bucket) -> Iterable[tuple[float, float]]:
-    """Give the stretches without clips that are long enough to be told."""
-    first, last = scale.span
-    ends = [first - STEP[bucket], *(dot.begins for dot in dots), last + timedelta(days=1)]
+    """Give the stretches without clips since the first that are long enough to be told."""
+    ends = [*(dot.begins for dot in dots), scale.span[1] + timedelta(days=1)]
     for before, after in itertools.pairwise(ends):
-        if dots and after - before - STEP[bucket] >= GAP[bucket]:
+        if after - before - STEP[bucket] >= GAP[bucket]:
             left = scale.x(before + STEP[bucket], days_on=0)
             yield left, round(scale.x(after, days_on=0) - left, 2)
 

@@ -42,6 +42,8 @@ def complete(spec: Json | str) -> Json:
         for method, operation in operations.items():
             automatic = f"{method}_{operation['tags'][0]}_"
             operation["operationId"] = operation["operationId"].removeprefix(automatic)
+            if method != "get" and path not in OPEN_PATHS:
+                operation.setdefault("x-problems", []).append(errors.FormExpired.code)
             _complete(operation, is_open=path in OPEN_PATHS)
     _say_no_null_in_forms(spec)
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()

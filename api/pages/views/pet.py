@@ -41,6 +41,7 @@ def show(pet_id: uuid.UUID) -> str:
         "pet.html",
         pet=pet,
         seen=seen,
+        newest=seen.newest,
         usual=usual,
         trend=seen.trend,
         chart=drawn,
