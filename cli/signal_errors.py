@@ -42,8 +42,6 @@ class Errors:
     f0_cents: tuple[float | None, ...]  # of each hit with a true pitch; None: not declared
     gate: str | None
     overlaps: tuple[float, ...]  # of boxes with the truth, empty without a detector
-    tail_deg: tuple[tuple[float, float], ...] = ()  # (true, found) of each picture that shows it
-    curvature: tuple[tuple[float, float], ...] = ()
     tail_deg: tuple[tuple[float, float | None], ...]  # of each picture; found None: not declared
     curvature: tuple[tuple[float, float | None], ...]
 
@@ -81,8 +79,6 @@ def compare(spec: "ClipSpec", truth: "Truth", extracted: "Extract") -> Errors:
         f0_cents=tuple(cents(t, e) for t, e in pairs if (t.f0_hz or 0) >= LOWEST_F0_HZ),
         gate=closed_gate(extracted),
         overlaps=overlaps(spec, truth, facts.pet, extracted.picture_times_s),
-        tail_deg=postures(extracted, "tail_angle", truth.times_s, truth.tail_angle_deg / 90, 90.0),
-        curvature=postures(extracted, "spine_curvature", truth.times_s, truth.spine_curvature, 1.0),
         tail_deg=postures(truth, truth.tail_angle_deg, extracted, "tail_angle", 90.0),
         curvature=postures(truth, truth.spine_curvature, extracted, "spine_curvature", 1.0),
     )
@@ -130,24 +126,6 @@ def true_camera(truth: "Truth", width: int) -> float:
     moved = np.hypot(*(shift[step:] - shift[:-step]).T)
     lasted = truth.times_s[step:] - truth.times_s[:-step]
     return float(np.percentile(moved / lasted, 75)) / width
-
-
-def postures(
-    extracted: "Extract",
-    name: str,
-    times_s: NDArray[np.float64],
-    true: NDArray[np.float64],
-    unit: float,
-) -> tuple[tuple[float, float], ...]:
-    """Return (true, found) of one posture feature in each picture that declares it, times `unit`."""
-    if extracted.posture is None:
-        return ()
-    found = extracted.posture.column(name)
-    return tuple(
-        (unit * float(true[k]), unit * float(found[i]))
-        for i in np.flatnonzero(extracted.posture.flags(name))
-        if np.isfinite(true[k := int(np.abs(times_s - extracted.picture_times_s[i]).argmin())])
-    )
 
 
 def matched(
