@@ -70,6 +70,7 @@ def test_without_a_detector_nothing_is_claimed_about_the_subject(measured):
     assert pet.pet_frames_share is None
     assert pet.pets_seen is None
     assert set(pet.how) == {How.GUESSED}
+    assert measured(SHORT)[0].face_pictures is None
 
 
 def test_progress_ends_at_one(clip, nothing_seen):
