@@ -77,8 +77,17 @@ def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
         del field[:]
         field.extend(filled)
     del model.graph.value_info[:]
+    forget_where(model)
     onnx.checker.check_model(model)
     return model
+
+
+def forget_where(model: onnx.ModelProto) -> None:
+    """Drop what torch notes of the machine: stack traces with its paths, on every node."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
 
 
 def compare(net: KeypointNet, path: Path) -> float:
