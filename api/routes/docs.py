@@ -17,7 +17,7 @@ from shared.errors import TailTrendError
 
 OPEN_PATHS = ("/live", "/ready", "/metrics")  # load balancers and Prometheus have no key
 OF_EVERY_ROUTE = (errors.KeyMissing, errors.KeyInvalid, errors.TooManyRequests)
-OF_THE_SERVER = (errors.LineTooLong, errors.HeadersTooLarge, TailTrendError)
+OF_EVERY_ROUTE_TOO = (errors.DatabaseUnavailable, TailTrendError)
 REF = "#/components/schemas/"
 NESTED_NAME = re.compile(rf'"{REF}\w+\.(\w+)"')  # APIFlask's `JobOut.JobStatus`
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -42,9 +42,7 @@ def complete(spec: Json | str) -> Json:
         for method, operation in operations.items():
             automatic = f"{method}_{operation['tags'][0]}_"
             operation["operationId"] = operation["operationId"].removeprefix(automatic)
-            if method != "get" and path not in OPEN_PATHS:
-                operation.setdefault("x-problems", []).append(errors.FormExpired.code)
-            _complete(operation, is_open=path in OPEN_PATHS)
+            _complete(operation, is_open=path in OPEN_PATHS, changes=method != "get")
     _say_no_null_in_forms(spec)
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     return _flat(spec)
@@ -60,15 +58,17 @@ def _flat(spec: Json) -> Json:
     return flat
 
 
-def _complete(operation: Json, *, is_open: bool) -> None:
+def _complete(operation: Json, *, is_open: bool, changes: bool) -> None:
     for parameter in operation["parameters"]:
         _complete_parameter(parameter)
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
-    codes = operation.pop("x-problems", []) + [kind.code for kind in OF_THE_SERVER]
+    codes = operation.pop("x-problems", [])
     if not is_open:
         operation["security"] = [{"key": []}]
         codes = [kind.code for kind in _of_its_shape(operation)] + codes
+    if changes:
+        codes = [*codes, errors.FormExpired.code]  # of a browser that is let in by its cookie
     for code in codes:
         _add_problem(operation["responses"], kind_of(code))
     for answer in operation["responses"].values():
@@ -116,7 +116,7 @@ def _of_its_shape(operation: Json) -> list[type[TailTrendError]]:
         kinds.append(errors.NotFound)
     if body or any(parameter["in"] != "path" for parameter in operation["parameters"]):
         kinds.append(errors.InvalidRequest)
-    return [*kinds, errors.DatabaseUnavailable]
+    return [*kinds, *OF_EVERY_ROUTE_TOO]
 
 
 def _add_problem(responses: Json, kind: type[TailTrendError]) -> None:
