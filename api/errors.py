@@ -17,6 +17,8 @@ log = structlog.get_logger()
 STATUS: dict[type[TailTrendError], HTTPStatus] = {  # the nearest ancestor counts
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RequestMalformed: HTTPStatus.BAD_REQUEST,
+    errors.LineTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.BadCursor: HTTPStatus.BAD_REQUEST,
     errors.UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotAVideo: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -63,17 +65,17 @@ def raises(*kinds: type[TailTrendError]) -> dict[str, list[str]]:
     return {"x-problems": [kind.code for kind in kinds]}
 
 
+def document(status: HTTPStatus, code: str, detail: str) -> dict[str, Any]:
+    """Give the members of a problem document."""
+    said = {"title": status.phrase, "status": status, "code": code, "detail": detail}
+    return {"type": "about:blank", **said}
+
+
 def problem(
     status: HTTPStatus, code: str, detail: str, *, fields: dict[str, list[str]] | None = None
 ) -> Response:
     """Write a problem document."""
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-    }
+    body = document(status, code, detail)
     if fields:
         body["errors"] = fields
     response = jsonify(body)

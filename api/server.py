@@ -1,6 +1,7 @@
 """What gunicorn reads (`-c python:api.server`): processes, limits, patience with slow clients."""
 
 import contextlib
+import json
 import logging
 import socket
 import struct
@@ -12,8 +13,10 @@ from typing import Any
 from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from api.errors import document, status_of
 from api.watch import watch
 from shared import db, storage
+from shared.errors import HeadersTooLarge, LineTooLong, RequestMalformed, TailTrendError
 from shared.settings import settings
 
 wsgi_app = "api.app:create_app()"
@@ -26,6 +29,7 @@ limit_request_fields = 64
 limit_request_field_size = 8190  # bytes
 
 MOST_LINGERING = 64
+REFUSALS: tuple[type[TailTrendError], ...] = (LineTooLong, HeadersTooLarge, TailTrendError)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -58,6 +62,21 @@ def _linger(connection: TConn) -> None:
         util.close_graceful(connection.sock)
     finally:
         _lingering.release()
+
+
+def write_problem(sock: socket.socket, status: int, _reason: str, _message: str) -> None:
+    """Refuse what never becomes a request of the application as the application refuses."""
+    kind = next((one for one in REFUSALS if status_of(one) == status), RequestMalformed)
+    known = status_of(kind)
+    body = json.dumps(document(known, kind.code, kind().detail)).encode()
+    head = (
+        f"HTTP/1.1 {known:d} {known.phrase}\r\nConnection: close\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(sock, head.encode() + body)
+
+
+util.write_error = write_problem  # gunicorn's own writes HTML, and there is no setting for it
 
 
 def when_ready(server: Any) -> None:  # noqa: ANN401

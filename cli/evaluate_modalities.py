@@ -56,7 +56,14 @@ def answers(path: Path, species: Species, models: "Models") -> dict[str, str]:
         return {"all": error.code}
     encoding = encode(extracted, models.encode)
     found = {"all": said(fuse(extracted, encoding, models.bundle, species))}
+    had = {
+        "no sound": extracted.facts.sound is not None and extracted.facts.sound.usable,
+        "no face": extracted.face_pictures is not None,
+        "no pose": extracted.posture is not None,
+    }
     for name, remove in REMOVE.items():
+        if not had[name]:
+            continue
         found[name] = said(fuse(*remove(extracted, encoding), models.bundle, species))
     return found
 
@@ -102,18 +109,21 @@ def show(rows: dict[str, dict[str, str]]) -> None:
     """Print every clip, what changes, and how often."""
     table = Table("clip", "all", *REMOVE)
     changes: Counter[str] = Counter()
-    answered = [row for row in rows.values() if len(row) > 1]
     for name, row in rows.items():
         cells = [changed(row, without, changes) for without in REMOVE]
         table.add_row(name, row["all"], *cells)
     console = Console()
     console.print(table)
     for without in REMOVE:
-        console.print(f"{without}: {changes[without]} of {len(answered)} decisions change")
+        had = sum(without in row for row in rows.values())
+        console.print(f"{without}: {changes[without]} of {had} decisions change where it was there")
 
 
 def changed(row: dict[str, str], without: str, changes: Counter[str]) -> str:
-    """Return a cell: '=' for the same answer, the confidence where that alone moved."""
+    """Return a cell: '=' for the same answer, the confidence where that alone moved.
+
+    Empty where there was nothing to take away.
+    """
     if without not in row:
         return ""
     one, other = row["all"], row[without]

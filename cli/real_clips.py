@@ -83,13 +83,16 @@ def fits(folder: Path, detector: "Detector") -> Iterator[Fit]:
     """Compare boxes and silhouettes with the masks of each sequence in a DAVIS folder (480p)."""
     from worker.pipeline.extract.locate import locate
     from worker.pipeline.extract.mask import silhouettes
+    from worker.pipeline.extract.pose import PoseNetwork
 
+    network = PoseNetwork()
     for masks_dir in sorted((folder / "Annotations" / "480p").iterdir()):
         stems = [p.stem for p in sorted(masks_dir.glob("*.png"))][::SECOND_PICTURE]
         pictures = read(folder / "JPEGImages" / "480p" / masks_dir.name, stems)
         truths = [read_mask(masks_dir / f"{stem}.png") for stem in stems]
         pet = locate(pictures, np.arange(len(stems)) * SECOND_PICTURE / MASKED_FPS, detector)
-        masks = silhouettes(pictures, pet.boxes)
+        pose = network.look(pictures, pet.boxes)
+        masks = silhouettes(pictures, pet.boxes, (pose.masks, pose.squares))
         boxes = [box_overlap(b, t) for b, t in zip(pet.boxes, truths, strict=True)]
         shapes = [mask_overlap(b, m, t) for b, m, t in zip(pet.boxes, masks, truths, strict=True)]
         yield Fit(masks_dir.name, len(stems), float(np.mean(boxes)), float(np.mean(shapes)))

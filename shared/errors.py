@@ -2,8 +2,8 @@
 
 TailTrendError
 ├── InputError              the caller's fault: refused or failed, never retried
-│   ├── InvalidRequest      RequestMalformed  BadCursor  BadRecordedAt  BadDeadline
-│   │                       WebhookUrlRefused  UnknownBundle
+│   ├── InvalidRequest      RequestMalformed  LineTooLong  HeadersTooLarge  BadCursor
+│   │                       BadRecordedAt  BadDeadline  WebhookUrlRefused  UnknownBundle
 │   ├── UploadRefused       UploadEmpty  UploadTooLarge  NotAVideo
 │   │                       UploadMissing  UploadSizeMismatch  UploadHashMismatch
 │   └── ClipRefused         ClipUnreadable  ClipNoVideo  ClipTooShort  ClipTooLong  ClipTooDemanding
@@ -54,6 +54,18 @@ class RequestMalformed(InvalidRequest):
     """The request cannot be parsed."""
 
     code = "malformed_request"
+
+
+class LineTooLong(RequestMalformed):
+    """The request's path and query are too long."""
+
+    code = "uri_too_long"
+
+
+class HeadersTooLarge(RequestMalformed):
+    """The request's headers are too many or too large."""
+
+    code = "headers_too_large"
 
 
 class BadCursor(InvalidRequest):

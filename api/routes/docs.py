@@ -42,7 +42,7 @@ def complete(spec: Json | str) -> Json:
         for method, operation in operations.items():
             automatic = f"{method}_{operation['tags'][0]}_"
             operation["operationId"] = operation["operationId"].removeprefix(automatic)
-            _complete(operation, is_open=path in OPEN_PATHS)
+            _complete(operation, is_open=path in OPEN_PATHS, changes=method != "get")
     _say_no_null_in_forms(spec)
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     return _flat(spec)
@@ -58,7 +58,7 @@ def _flat(spec: Json) -> Json:
     return flat
 
 
-def _complete(operation: Json, *, is_open: bool) -> None:
+def _complete(operation: Json, *, is_open: bool, changes: bool) -> None:
     for parameter in operation["parameters"]:
         _complete_parameter(parameter)
     if "requestBody" in operation:
@@ -67,6 +67,8 @@ def _complete(operation: Json, *, is_open: bool) -> None:
     if not is_open:
         operation["security"] = [{"key": []}]
         codes = [kind.code for kind in _of_its_shape(operation)] + codes
+    if changes:
+        codes = [*codes, errors.FormExpired.code]  # of a browser that is let in by its cookie
     for code in codes:
         _add_problem(operation["responses"], kind_of(code))
     for answer in operation["responses"].values():

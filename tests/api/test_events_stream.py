@@ -207,9 +207,21 @@ def test_a_client_that_idles_in_the_middle_of_a_request_is_let_go(server, accoun
             pass
 
 
-def test_oversized_headers_are_refused(server):
-    request = urllib.request.Request(f"{server}/live", headers={"X-Long": "x" * 9000})
+@pytest.mark.parametrize(
+    ("query", "header", "status", "code"),
+    [
+        ("", "x" * 9000, 431, "headers_too_large"),
+        ("?" + "x" * 5000, "x", 414, "uri_too_long"),
+        ("", "\0", 400, "malformed_request"),
+    ],
+)
+def test_what_never_becomes_a_request_is_refused_with_a_problem(
+    server, query, header, status, code
+):
+    request = urllib.request.Request(f"{server}/live{query}", headers={"X-Odd": header})
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)
-    assert refused.value.code == 431
-    refused.value.close()
+    with refused.value as answer:
+        said = json.load(answer)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.code, said["status"], said["code"]) == (status, status, code)

@@ -14,6 +14,7 @@ from shared.models import Job, Step
 from shared.settings import settings
 from worker import deciders, tasks
 from worker.pipeline.bundles import BUILT_IN
+from worker.pipeline.run import analyze, load_models
 
 ALL = frozenset(Step)
 
@@ -99,6 +100,18 @@ def test_a_job_is_decided_by_the_bundle_that_it_names(submit, small_clip, choose
         session.execute(text("UPDATE jobs SET bundle = 'trial' WHERE id = :id"), {"id": job_id})
     tasks.work(str(job_id), Step.EXTRACT, served=ALL)
     assert read(job_id).assessment.result["bundle"]["name"] == "other"
+
+
+def test_a_worker_and_the_command_line_decide_the_same(submit, small_clip, choose, tmp_path):
+    models = load_models(None, tmp_path / "cache", threads=1)
+    said = analyze(small_clip, species="dog", models=models).as_json()
+    job_id = submit(small_clip)
+    tasks.work(str(job_id), Step.EXTRACT, served=ALL)
+    kept = read(job_id).assessment.result
+    assert said.keys() == kept.keys()
+    assert {k: v for k, v in said.items() if k != "timings_s"} == {
+        k: v for k, v in kept.items() if k != "timings_s"
+    }
 
 
 def test_a_shadow_is_kept_apart_from_the_answer(submit, small_clip, choose, other):

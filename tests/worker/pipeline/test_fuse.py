@@ -273,6 +273,14 @@ def test_a_whining_dog_that_lies_still_is_not_called_relaxed(measured):
     assert "whining" in [d.name for d in (*said.signal_details, *said.against)]
 
 
+@pytest.mark.parametrize("movement", [{"energy_median": 0.002}, {"energy_median": 0.4}])
+@pytest.mark.parametrize("whines", [1, 5, 20])
+def test_whining_and_nothing_else_is_never_called_distressed(measured, whines, movement):
+    said = assess(hearing(moving(measured(SHORT)[0], **movement), *("whimper",) * whines))
+    assert said.emotion != "Distressed"
+    assert said.probabilities["Distressed"] < said.probabilities["Anxious"]
+
+
 def test_views_of_one_fact_share_one_cap(measured):
     extracted = moving(
         measured(SHORT)[0], energy_median=1e-4, travel_median=1e-4, still_share=1.0, freeze_s=None

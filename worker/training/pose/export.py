@@ -16,6 +16,7 @@ from worker.pipeline.architectures.export import OPSET, ExportDiffers
 from worker.training.pose.fit import Progress
 from worker.training.pose.network import OUTPUTS, PICTURE_PX, KeypointNet
 from worker.training.pose.score import Scores
+from worker.training.pose.stream import BATCH
 
 MAX_DIFFERENCE = 0.25  # of a logit of noise: the weights are rounded to 8 bits
 SMALL = 256  # numbers; smaller arrays stay as they are
@@ -76,8 +77,17 @@ def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
         del field[:]
         field.extend(filled)
     del model.graph.value_info[:]
+    forget_where(model)
     onnx.checker.check_model(model)
     return model
+
+
+def forget_where(model: onnx.ModelProto) -> None:
+    """Drop what torch notes of the machine: stack traces with its paths, on every node."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
 
 
 def compare(net: KeypointNet, path: Path) -> float:
@@ -97,7 +107,7 @@ def write_card(path: Path, progress: Progress, scores: Scores, difference: float
         "training": {
             "data": "drawn animals only; no photograph, no pretrained weight",
             "seed": progress.seed,
-            "drawn_samples": progress.batches,
+            "drawn_samples": progress.batches * BATCH,
             "learnt_samples": progress.samples,
             "seconds": round(progress.seconds),
             "loss": round(progress.loss, 3),

@@ -64,7 +64,9 @@ def test_the_exported_network_gives_the_same_numbers(trained, tmp_path, drawn):
     net = trained[1].mean.eval()
     difference = export_network(net, tmp_path / "k.onnx")
     assert difference < 0.25
-    assert (tmp_path / "k.onnx").stat().st_size < 3_000_000
+    written = (tmp_path / "k.onnx").read_bytes()
+    assert len(written) < 3_000_000
+    assert b"site-packages" not in written  # torch notes the paths of the machine
     found = PoseNetwork(tmp_path / "k.onnx").run(drawn.picture[:3])
     assert found["heat"].shape == (3, 25, 32, 32)
     assert np.allclose(found["heat"].sum(axis=(2, 3)), 1, atol=1e-3)
