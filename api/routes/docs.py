@@ -17,7 +17,7 @@ from shared.errors import TailTrendError
 
 OPEN_PATHS = ("/live", "/ready", "/metrics")  # load balancers and Prometheus have no key
 OF_EVERY_ROUTE = (errors.KeyMissing, errors.KeyInvalid, errors.TooManyRequests)
-OF_EVERY_ROUTE_TOO = (errors.DatabaseUnavailable, TailTrendError)
+OF_THE_SERVER = (errors.LineTooLong, errors.HeadersTooLarge, TailTrendError)
 REF = "#/components/schemas/"
 NESTED_NAME = re.compile(rf'"{REF}\w+\.(\w+)"')  # APIFlask's `JobOut.JobStatus`
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -63,7 +63,7 @@ def _complete(operation: Json, *, is_open: bool, changes: bool) -> None:
         _complete_parameter(parameter)
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
-    codes = operation.pop("x-problems", [])
+    codes = operation.pop("x-problems", []) + [kind.code for kind in OF_THE_SERVER]
     if not is_open:
         operation["security"] = [{"key": []}]
         codes = [kind.code for kind in _of_its_shape(operation)] + codes
@@ -116,7 +116,7 @@ def _of_its_shape(operation: Json) -> list[type[TailTrendError]]:
         kinds.append(errors.NotFound)
     if body or any(parameter["in"] != "path" for parameter in operation["parameters"]):
         kinds.append(errors.InvalidRequest)
-    return [*kinds, *OF_EVERY_ROUTE_TOO]
+    return [*kinds, errors.DatabaseUnavailable]
 
 
 def _add_problem(responses: Json, kind: type[TailTrendError]) -> None:

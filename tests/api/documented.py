@@ -1,7 +1,9 @@
 """A test client that compares every answer with what the OpenAPI document says of it."""
 
+import functools
 import re
 
+from apiflask import APIFlask
 from flask import Response
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
@@ -15,10 +17,17 @@ class DocumentedClient(FlaskClient):
     def open(self, *args: object, **kwargs: object) -> Response:
         answer = super().open(*args, **kwargs)
         asked = answer.request
-        operation = operation_of(self.application.spec, asked.path, asked.method.lower())
+        spec = spec_of(self.application)
+        operation = operation_of(spec, asked.path, asked.method.lower())
         if operation is not None and answer.status_code != 405:
-            check(self.application.spec, operation, answer)
+            check(spec, operation, answer)
         return answer
+
+
+@functools.cache
+def spec_of(app: APIFlask) -> dict:
+    """Make the document once: the application makes it anew each time it is asked."""
+    return app.spec
 
 
 def operation_of(spec: dict, path: str, method: str) -> dict | None:
