@@ -2,9 +2,11 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
@@ -40,25 +42,47 @@ def export(model: Network, path: Path) -> float:
     model.cpu().eval()
     batch = example(model, rows=2)
     free = tuple({0: torch.export.Dim.DYNAMIC} for _ in batch)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it asks for torchvision
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own: what its exporter calls will go one day
-        torch.onnx.export(
-            model,
-            batch,
-            str(path),
-            input_names=list(model.inputs),
-            output_names=list(model.outputs),
-            dynamic_shapes=(free,) if isinstance(model, LateFusion) else free,
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+    shapes = (free,) if isinstance(model, LateFusion) else free
+    onnx.save(graph_of(model, batch, shapes, model.inputs, model.outputs), path)
     difference = max(compare(model, path, example(model, rows=n)) for n in (1, 3))
     if not difference <= MAX_DIFFERENCE:
         raise ExportDiffers(f"logits differ by {difference:.2g}")
     return difference
+
+
+def graph_of(
+    model: nn.Module,
+    batch: tuple[Tensor, ...],
+    dynamic_shapes: tuple[object, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> onnx.ModelProto:
+    """Return a torch module as a graph that says nothing of the machine that made it."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it asks for torchvision
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own: what its exporter calls will go one day
+        program = torch.onnx.export(
+            model,
+            batch,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=dynamic_shapes,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    graph = program.model_proto
+    forget_where(graph)
+    return graph
+
+
+def forget_where(model: onnx.ModelProto) -> None:
+    """Drop what torch notes of the machine: stack traces with its paths, on every node."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
 
 
 def compare(model: Network, path: Path, batch: tuple[Tensor, ...]) -> float:

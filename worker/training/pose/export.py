@@ -1,8 +1,6 @@
 """Writes a trained keypoint network as ONNX, its weights as int8, with its card."""
 
 import json
-import logging
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import onnxruntime as ort
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from worker.pipeline.architectures.export import OPSET, ExportDiffers
+from worker.pipeline.architectures.export import ExportDiffers, graph_of
 from worker.training.pose.fit import Progress
 from worker.training.pose.network import OUTPUTS, PICTURE_PX, KeypointNet
 from worker.training.pose.score import Scores
@@ -28,22 +26,9 @@ def export_network(net: KeypointNet, path: Path) -> float:
     Raises ExportDiffers above MAX_DIFFERENCE.
     """
     net = net.cpu().eval()
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own: what its exporter calls will go one day
-        torch.onnx.export(
-            net,
-            (torch.rand(2, 3, PICTURE_PX, PICTURE_PX) * 255,),
-            str(path),
-            input_names=list(net.inputs),
-            output_names=list(OUTPUTS),
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    onnx.save(rounded(onnx.load(path)), path)
+    batch = (torch.rand(2, 3, PICTURE_PX, PICTURE_PX) * 255,)
+    free = ({0: torch.export.Dim.DYNAMIC},)
+    onnx.save(rounded(graph_of(net, batch, free, net.inputs, OUTPUTS)), path)
     difference = compare(net, path)
     if not difference <= MAX_DIFFERENCE:
         raise ExportDiffers(f"logits differ by {difference:.2g}")
@@ -77,17 +62,8 @@ def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
         del field[:]
         field.extend(filled)
     del model.graph.value_info[:]
-    forget_where(model)
     onnx.checker.check_model(model)
     return model
-
-
-def forget_where(model: onnx.ModelProto) -> None:
-    """Drop what torch notes of the machine: stack traces with its paths, on every node."""
-    graph = model.graph
-    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        del part.metadata_props[:]
-        part.ClearField("doc_string")
 
 
 def compare(net: KeypointNet, path: Path) -> float:
