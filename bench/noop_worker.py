@@ -10,6 +10,7 @@ RESULT: dict[str, Any] = {
     "emotion": "Relaxed",
     "confidence": 0.9,
     "recommendation": {"code": "keep_routine", "text": "", "urgency": "none"},
+    "moments": [],
     "bundle": {"name": "noop", "version": "0", "sha256": ""},
 }
 
