@@ -9,7 +9,7 @@ import structlog
 from flask import Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from api import auth, errors
+from api import auth, errors, ethogram
 from api.pages import assets, dates, door, telling, words
 from api.schemas.pets import known_zones
 from shared import alerts, storage
@@ -40,6 +40,10 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
     tools = {
         "t": partial(words.say, language),
         "knows": partial(words.knows, language),
+        "signal": partial(ethogram.signal, language),
+        "reason": partial(ethogram.reason, language),
+        "advice": partial(ethogram.advice, language),
+        "abstention": partial(telling.abstention, language),
         "language": language,
         "languages": words.LANGUAGES,
         "day": partial(dates.day, language),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from api import ethogram
 from api.pages import dates, words
 from shared.models import Alert, AlertKind
 from shared.overview import Newest
@@ -187,6 +188,13 @@ def why_unclear(language: str, assessment: Any) -> str:  # noqa: ANN401 - an ass
     if words.knows(language, name):
         return words.say(language, name)
     return str((assessment.result.get("abstention") or {}).get("text", ""))
+
+
+def abstention(language: str, result: Json) -> str:
+    """Say why a result names no state, and what to film instead."""
+    return ethogram.abstention(
+        language, result, lambda name: words.say(language, f"emotion.{name}")
+    )
 
 
 # --- should I call a vet? --------------------------------------------------------------------

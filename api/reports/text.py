@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from api import ethogram
 from api.reports.words import Words
 from shared.models import Note
 from shared.reports import Facts, Moment, SignalCount
@@ -198,7 +199,7 @@ def _clip(facts: Facts, moment: Moment, words: Words, stills: dict[str, bytes]) 
 def _found(result: dict[str, Any], words: Words) -> str:
     emotion = result["emotion"]
     if emotion is None:
-        return one_line(result["abstention"]["text"])
+        return one_line(ethogram.abstention(words.language, result, words.named))
     sure = (
         percent(result["confidence"])
         if result["calibrated"]
@@ -218,12 +219,13 @@ def _moment(result: dict[str, Any], words: Words) -> str | None:
     if not result["moments"]:
         return None
     (begin, end), why = result["moments"][0]["span_s"], result["moments"][0]["why"]
-    why = why.partition(" (")[0]  # without the weights, which are for those who build bundles
-    return words.say("moment", begin=_seconds(begin), end=_seconds(end), why=words.named(why))
+    name = why.partition(" (")[0]  # without the weights, which are for those who build bundles
+    signal = ethogram.signal(words.language, name)
+    return words.say("moment", begin=_seconds(begin), end=_seconds(end), why=signal)
 
 
 def _signal(detail: dict[str, Any], words: Words) -> str:
-    name, span = words.named(detail["name"]), detail["span_s"]
+    name, span = ethogram.signal(words.language, detail["name"]), detail["span_s"]
     if span is None:
         return name
     return words.say("signal", name=name, begin=_seconds(span[0]), end=_seconds(span[1]))
@@ -235,7 +237,7 @@ def _seconds(at_s: float) -> str:
 
 def _signal_row(one: SignalCount, lately: int, before: int, words: Words) -> tuple[str, str, str]:
     return (
-        words.named(one.name),
+        ethogram.signal(words.language, one.name),
         words.say("of", n=one.n_lately, total=lately) if lately else NONE,
         words.say("of", n=one.n_before, total=before) if before else NONE,
     )

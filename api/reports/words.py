@@ -29,7 +29,7 @@ class Words:
         return said.format(**values)
 
     def named(self, key: str) -> str:
-        """Return the word for a name, or the name where there is none (a signal, a label)."""
+        """Return the word for a name, or the name where there is none."""
         said: str = self._texts.get(key, key)
         return said
 

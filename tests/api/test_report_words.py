@@ -8,7 +8,7 @@ from string import Formatter
 import pytest
 
 import api.reports
-from api.reports.words import Language, words
+from api.reports.words import Language
 
 FOLDER = Path(api.reports.__file__).parent / "languages"
 FORBIDDEN = re.compile(r"no vet (is )?needed|kein Tierarzt|healthy|gesund", re.IGNORECASE)
@@ -41,7 +41,3 @@ def test_the_fonts_hold_every_letter_of_a_language(language):
 
     said = " ".join(str(text) for text in catalogue(language).values())
     assert ink.printable(said) == " ".join(said.split())
-
-
-def test_a_signal_without_a_word_keeps_its_name():
-    assert words(Language.GERMAN).named("hunched spine") == "hunched spine"

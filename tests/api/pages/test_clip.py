@@ -51,6 +51,30 @@ def test_an_abstention_says_what_kept_it_from_a_result(browser, pet):
     assert "The clip is too dark." in page
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("de", ["tief getragene Rute", "passen zu Anspannung"]),
+        ("ko", ["내린 꼬리", "긴장한 모습과 맞습니다"]),
+    ],
+)
+def test_signals_and_advice_are_said_in_the_readers_language(browser, clip, language, said):
+    browser.set_cookie("language", language)
+    page = page_of(browser, f"/clips/{clip.id}")
+    for one in said:
+        assert one in page
+    assert "low tail" not in page
+
+
+def test_an_abstention_is_told_in_the_readers_language(browser, pet):
+    clip = make_clip(pet)
+    succeed(make_job(clip), ABSTAINED)
+    browser.set_cookie("language", "de")
+    page = page_of(browser, f"/clips/{clip.id}")
+    assert "Das Bild ist zu dunkel" in page
+    assert "The clip is too dark." not in page
+
+
 def test_a_failed_analysis_is_told_in_words_and_can_be_tried_again(browser, api, pet):
     clip = make_clip(pet)
     make_job(clip, state="failed")
