@@ -83,6 +83,18 @@ def test_a_clip_moves_to_another_pet_of_the_account_only(browser, api, account, 
     assert post(browser, clip, "move", pet_id="x").status_code == 404
 
 
+def test_how_long_the_video_is_kept_can_be_changed(browser, api, clip):
+    answer = post(browser, clip, "retention", retention="days")
+    assert "is deleted on" in page_of(browser, answer.headers["Location"])
+    assert api.get(f"/v1/clips/{clip.id}").json["retention"] == "days"
+    assert post(browser, clip, "retention", retention="forever").status_code == 422
+    post(browser, clip, "retention", retention="delete_after_analysis")
+    page = page_of(browser, f"/clips/{clip.id}")
+    assert "was deleted as asked" in page
+    assert "Privacy and retention" not in page
+    assert post(browser, clip, "retention", retention="keep").status_code == 410
+
+
 def test_a_deleted_clip_leaves_a_receipt(browser, clip):
     answer = post(browser, clip, "delete")
     assert answer.status_code == 200
@@ -113,7 +125,7 @@ def test_what_an_owner_wrote_is_never_markup(browser, account):
 def test_nobody_sees_or_changes_anothers_clip(other_browser, clip):
     token = form_token(other_browser)
     assert other_browser.get(f"/clips/{clip.id}").status_code == 404
-    for what in ("verdict", "move", "retry", "delete"):
+    for what in ("verdict", "move", "retention", "retry", "delete"):
         told = {"csrf": token, "label": "Alert", "pet_id": str(clip.pet_id)}
         answer = other_browser.post(f"/clips/{clip.id}/{what}", data=told)
         assert answer.status_code == 404, what
