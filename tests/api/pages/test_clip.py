@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.db import transaction
-from tests.factories import ABSTAINED, make_clip, make_job, make_pet, succeed
+from tests.factories import ABSTAINED, RESULT, make_clip, make_job, make_pet, succeed
 from tests.pages import form_token
 
 
@@ -41,6 +41,19 @@ def test_a_clip_says_what_was_found_for_against_and_not_measurable(browser, clip
     page = page_of(browser, f"/clips/{clip.id}")
     for said in ["Anxious", "moderate evidence", "low tail", "1.5–6.0 s", "ear position"]:
         assert said in page, said
+
+
+def test_the_sound_is_drawn_under_the_course_where_there_was_some(browser, pet, clip):
+    assert 'class="sound"' not in page_of(browser, f"/clips/{clip.id}")
+    heard = make_clip(pet)
+    strip = [{"t_s": 0.5, "level": 0.1, "calls": 0.0}, {"t_s": 1.0, "level": 0.8, "calls": 0.4}]
+    job = make_job(heard)
+    succeed(job, RESULT | {"sound_strip": strip})
+    page = page_of(browser, f"/clips/{heard.id}")
+    drawn = page.partition('class="sound"')[2].partition("</svg>")[0]
+    assert drawn.count("<rect") == 2
+    assert drawn.count('class="call"') == 1
+    assert 'y="20.0" height="80.0"' in drawn
 
 
 def test_an_abstention_says_what_kept_it_from_a_result(browser, pet):
