@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.orm import Session, joinedload
 from uuid_utils.compat import uuid7
 
@@ -20,7 +20,7 @@ from shared.errors import (
     UploadEmpty,
     UploadRefused,
 )
-from shared.models import Assessment, Clip, Pet, Reason, Retention
+from shared.models import Assessment, Clip, Job, Pet, Reason, Retention
 
 ABANDONED_AFTER_S = 3600.0  # a reserved key without a clip is swept then
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -71,8 +71,7 @@ class Told:
 
     def kept_days(self) -> int | None:
         """Tell how long the media stays at most; None: as long as the clip."""
-        after_analysis = self.retention is Retention.DELETE_AFTER_ANALYSIS
-        return UNANALYSED_DAYS if after_analysis else self.retention_days
+        return most_days(self.retention, self.retention_days)
 
 
 def media_key(clip_id: uuid.UUID) -> str:
@@ -116,13 +115,23 @@ def accept(session: Session, pet: Pet, file: StoredFile, told: Told) -> Clip:
         retention=told.retention,
         media_expires_at=None,
     )
-    days = told.kept_days()
-    if days is not None:
-        deletions.owe(session, clip.storage_key, delay_s=days * 86_400)
-        clip.media_expires_at = func.now() + timedelta(days=days)
+    _let_expire(session, clip, told.kept_days())
     session.add(clip)
     session.flush()
     return clip
+
+
+def most_days(retention: Retention, retention_days: int | None) -> int | None:
+    """Tell how long media stays that has no result yet; None: as long as the clip."""
+    after_analysis = retention is Retention.DELETE_AFTER_ANALYSIS
+    return UNANALYSED_DAYS if after_analysis else retention_days
+
+
+def _let_expire(session: Session, clip: Clip, days: int | None) -> None:
+    """Owe the deletion of a clip's media in so many days; None: keep it."""
+    clip.media_expires_at = None if days is None else func.now() + timedelta(days=days)
+    if days is not None:
+        deletions.owe(session, clip.storage_key, delay_s=days * 86_400)
 
 
 def checked_recorded_at(recorded_at: datetime | None) -> datetime:
@@ -154,6 +163,35 @@ def move(session: Session, clip: Clip, pet: Pet) -> None:
     """Say that a clip shows another pet; its assessments follow it."""
     clip.pet = pet
     session.execute(update(Assessment).where(Assessment.clip_id == clip.id).values(pet_id=pet.id))
+
+
+def keep(
+    session: Session, clip: Clip, retention: Retention, retention_days: int | None = None
+) -> None:
+    """Say anew how long a clip's media is kept, counted from now.
+
+    What is kept for its analysis only goes at once where that has ended with a result.
+    Raises MediaExpired when the media is gone, or is just being deleted; NotFound.
+    """
+    # Locked before anything is decided: a result that is being written takes the same row.
+    query = chosen(clip.account_id).where(Clip.id == clip.id).with_for_update(of=Clip)
+    if session.scalar(query.execution_options(populate_existing=True)) is None:
+        raise NotFound
+    check_media(clip)
+    if clip.media_expires_at is not None and not deletions.forget(session, clip.storage_key):
+        raise MediaExpired
+    days = most_days(retention, retention_days)
+    if retention is Retention.DELETE_AFTER_ANALYSIS and _is_analysed(session, clip):
+        days = 0
+    clip.retention = retention
+    _let_expire(session, clip, days)
+
+
+def _is_analysed(session: Session, clip: Clip) -> bool:
+    """Tell whether there is a result, and no further analysis on its way."""
+    found = exists().where(Assessment.clip_id == clip.id)
+    running = exists().where(Job.clip_id == clip.id, Job.finished_at.is_(None))
+    return bool(session.scalar(select(found & ~running)))
 
 
 def delete(session: Session, clip: Clip) -> Receipt:

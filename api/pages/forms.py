@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 from flask import request
 from pydantic import BaseModel, ValidationError
 
+KEPT_DAYS = 30  # a video is kept so long, or for ever, or not at all
+
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 1000.0, 100.0
 STACKED = ("Distressed", "Anxious", "Alert", "Playful", "Relaxed")  # from the top
 assert set(STACKED) == set(CLASSES)
 SHORTEST_S = 1.0
+MIN_CALL_SHARE = 0.05  # of a second that a call must fill to be drawn as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,22 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """The sound around one moment: a bar from the floor up."""
+
+    x: float
+    width: float
+    height: float
+    is_call: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
-    """A clip's course: areas, and how long it is."""
+    """A clip's course: areas, how long it is, and its sound where there was some."""
 
     duration_s: float
     areas: tuple[Area, ...]
+    sound: tuple[Bar, ...] = ()
 
 
 def draw(result: dict[str, Any]) -> Drawn | None:
@@ -43,7 +55,23 @@ def draw(result: dict[str, Any]) -> Drawn | None:
         bottom = [above + share[number] * HEIGHT for above, share in zip(top, shares, strict=True)]
         areas.append(Area(emotion, _closed(times, top, bottom)))
         top = bottom
-    return Drawn(duration_s, tuple(areas))
+    return Drawn(duration_s, tuple(areas), _bars(result.get("sound_strip", []), duration_s))
+
+
+def _bars(heard: list[dict[str, Any]], duration_s: float) -> tuple[Bar, ...]:
+    """Draw how loud it was: windows overlap by half, so a bar is as wide as their step."""
+    times = [point["t_s"] for point in heard]
+    step = times[1] - times[0] if len(times) > 1 else SHORTEST_S
+    scale = WIDTH / duration_s
+    return tuple(
+        Bar(
+            max(0.0, one["t_s"] - step / 2) * scale,
+            step * scale,
+            max(2.0, one["level"] * HEIGHT),
+            one["calls"] >= MIN_CALL_SHARE,
+        )
+        for one in heard
+    )
 
 
 def _duration_s(result: dict[str, Any]) -> float:

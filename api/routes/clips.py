@@ -121,11 +121,16 @@ def read_clip(clip_id: uuid.UUID) -> ClipOut:
 @bp.patch("/clips/<uuid:clip_id>")
 @bp.input(ClipPatch)
 @bp.output(ClipOut)
-def move_clip(clip_id: uuid.UUID, json_data: ClipPatch) -> ClipOut:
-    """Say that a clip shows another of your pets."""
+@bp.doc(extensions=raises(MediaExpired))
+def change_clip(clip_id: uuid.UUID, json_data: ClipPatch) -> ClipOut:
+    """Say that a clip shows another of your pets, or how long its media is kept from now on."""
+    asked = json_data
     with transaction() as session:
         clip = clips.get(session, auth.account_id(), clip_id)
-        clips.move(session, clip, pets.get(session, auth.account_id(), json_data.pet_id))
+        if "pet_id" in asked.model_fields_set:
+            clips.move(session, clip, pets.get(session, auth.account_id(), asked.pet_id))
+        if "retention" in asked.model_fields_set:
+            clips.keep(session, clip, asked.retention, asked.retention_days)
         session.flush()
         return ClipOut.model_validate(clip)
 

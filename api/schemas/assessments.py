@@ -44,6 +44,14 @@ class TimelinePoint(BaseModel):
     probabilities: dict[str, float]
 
 
+class Heard(BaseModel):
+    """The sound around one moment."""
+
+    t_s: float
+    level: float = Field(description="How loud over the room's floor, 0..1.")
+    calls: float = Field(description="Share of that second that calls cover, 0..1.")
+
+
 class Moment(BaseModel):
     """A span that mattered; `image_url` is the path of a still with what was found drawn in."""
 
@@ -117,6 +125,7 @@ class AssessmentOut(BaseModel):
     against: list[SignalDetail]
     not_measurable: list[NotMeasurable]
     timeline: list[TimelinePoint]
+    sound_strip: list[Heard] = Field([], description="Empty without a usable sound track.")
     transitions: list[Transition] = []
     moments: list[Moment]
     modalities: dict[str, Modality]

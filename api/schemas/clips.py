@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from apiflask.fields import UploadFile
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from api.schemas.base import NO_NUL, Input, IsoTime, Name, Page, PageQuery, Text
+from api.schemas.base import LEFT_OUT, NO_NUL, Input, IsoTime, Name, Page, PageQuery, Text
 from shared.models import Reason, Retention, Species
 
 LONGEST_TAGS = 1000
@@ -62,10 +62,24 @@ class ClipHeaders(BaseModel):
     )
 
 
-class ClipPatch(Input):
-    """Say that the clip shows another pet."""
+class ClipPatch(Keeping):
+    """Say that the clip shows another pet, or how long its media is kept from now on."""
 
-    pet_id: uuid.UUID
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "examples": [{"retention": "days", "retention_days": 30}],
+        }
+    )
+
+    pet_id: uuid.UUID = LEFT_OUT
+    retention: Retention = LEFT_OUT
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("names nothing to change")
+        return self
 
 
 class ClipOut(BaseModel):

@@ -198,6 +198,66 @@ def test_media_for_the_analysis_only_goes_with_the_result_and_the_result_stays(a
     assert api.get(f"/v1/clips/{job['clip_id']}").json["media_expires_at"] is not None
 
 
+def keep(api, clip_id, **said):
+    return api.patch(f"/v1/clips/{clip_id}", json=said)
+
+
+def test_a_retention_that_is_changed_counts_from_then(api, pet):
+    clip_id = send(api, pet, retention="days", retention_days="3").json["clip_id"]
+    changed = keep(api, clip_id, retention="days", retention_days=9).json
+    left = datetime.fromisoformat(changed["media_expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=8.9) < left < timedelta(days=9.1)
+    assert owed_deletions(f"clips/{clip_id}/media") == 1
+    kept = keep(api, clip_id, retention="keep").json
+    assert (kept["retention"], kept["media_expires_at"]) == ("keep", None)
+    assert owed_deletions(f"clips/{clip_id}/media") == 0
+    assert media_of(api, clip_id).status_code == 302
+
+
+def test_media_that_is_no_longer_to_be_kept_goes_at_once_after_the_result(api, pet):
+    job = send(api, pet).json
+    waits = keep(api, job["clip_id"], retention="delete_after_analysis").json
+    left = datetime.fromisoformat(waits["media_expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=6.9) < left < timedelta(days=7.1)
+    assert keep(api, job["clip_id"], retention="keep").status_code == 200
+    succeed(read_job(job["id"]))
+    assert media_of(api, job["clip_id"]).status_code == 302
+    assert keep(api, job["clip_id"], retention="delete_after_analysis").status_code == 200
+    assert media_of(api, job["clip_id"]).json["code"] == "media_expired"
+    delete_objects()
+    assert owed_deletions(f"clips/{job['clip_id']}/media") == 0
+
+
+def test_media_that_waits_for_a_second_analysis_is_kept_for_it(api, pet):
+    job = send(api, pet).json
+    succeed(read_job(job["id"]))
+    assert send(api, pet, force="true").status_code == 202
+    with transaction() as session:
+        session.execute(
+            text("UPDATE jobs SET clip_id = :clip_id WHERE finished_at IS NULL"),
+            {"clip_id": job["clip_id"]},
+        )
+    assert keep(api, job["clip_id"], retention="delete_after_analysis").status_code == 200
+    assert media_of(api, job["clip_id"]).status_code == 302
+
+
+def test_media_that_is_gone_cannot_be_kept(api, pet):
+    job = send(api, pet, retention="delete_after_analysis").json
+    succeed(read_job(job["id"]))
+    gone = keep(api, job["clip_id"], retention="keep")
+    assert (gone.status_code, gone.json["code"]) == (410, "media_expired")
+    assert owed_deletions(f"clips/{job['clip_id']}/media") == 1
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"retention": "forever"}, {"retention": None}, {"retention": "days"},
+             {"retention_days": 3}, {"retention": "keep", "retention_days": 3}],
+)  # fmt: skip
+def test_a_change_of_retention_that_makes_no_sense_is_refused(api, pet, said):
+    refused = keep(api, send(api, pet).json["clip_id"], **said)
+    assert (refused.status_code, refused.json["code"]) == (422, "invalid_request")
+
+
 def test_a_deleted_clip_owes_no_second_deletion(api, pet):
     clip_id = send(api, pet, retention="days", retention_days="3").json["clip_id"]
     assert owed_deletions(f"clips/{clip_id}/media") == 1

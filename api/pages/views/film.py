@@ -19,7 +19,6 @@ from shared.errors import InputError, UploadEmpty
 from shared.models import Pet, Reason, Retention
 from shared.settings import settings
 
-KEPT_DAYS = 30  # the one choice between for ever and not at all
 SENT_AS = ("recorded", "file")  # filmed now, or chosen
 
 bp = Blueprint("film", __name__)
@@ -68,8 +67,8 @@ def _form(pet: Pet, *, wrong: list[str] | None = None, refused: str | None = Non
         refused=refused,
         form=request.form,
         reasons=frame.named("film_reason", Reason),
-        retentions=frame.named("retention", Retention, days=KEPT_DAYS),
-        kept_days=KEPT_DAYS,
+        retentions=frame.named("retention", Retention, days=forms.KEPT_DAYS),
+        kept_days=forms.KEPT_DAYS,
         most_mb=settings().max_upload_mb,
         accept="video/*,.mkv,.avi,.ts",
     )
@@ -78,7 +77,7 @@ def _form(pet: Pet, *, wrong: list[str] | None = None, refused: str | None = Non
 def _told(pet: Pet) -> Told:
     """Read what the owner says of the clip. Raises Wrong."""
     at = request.form.get("recorded_at", "")
-    days = KEPT_DAYS if request.form.get("retention") == Retention.DAYS else ""
+    days = forms.KEPT_DAYS if request.form.get("retention") == Retention.DAYS else ""
     tags = [tag for tag in (one.strip() for one in request.form.get("tags", "").split(",")) if tag]
     said = forms.read(
         FilmIn,

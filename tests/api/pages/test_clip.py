@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.db import transaction
-from tests.factories import ABSTAINED, make_clip, make_job, make_pet, succeed
+from tests.factories import ABSTAINED, RESULT, make_clip, make_job, make_pet, succeed
 from tests.pages import form_token
 
 
@@ -41,6 +41,19 @@ def test_a_clip_says_what_was_found_for_against_and_not_measurable(browser, clip
     page = page_of(browser, f"/clips/{clip.id}")
     for said in ["Anxious", "moderate evidence", "low tail", "1.5–6.0 s", "ear position"]:
         assert said in page, said
+
+
+def test_the_sound_is_drawn_under_the_course_where_there_was_some(browser, pet, clip):
+    assert 'class="sound"' not in page_of(browser, f"/clips/{clip.id}")
+    heard = make_clip(pet)
+    strip = [{"t_s": 0.5, "level": 0.1, "calls": 0.0}, {"t_s": 1.0, "level": 0.8, "calls": 0.4}]
+    job = make_job(heard)
+    succeed(job, RESULT | {"sound_strip": strip})
+    page = page_of(browser, f"/clips/{heard.id}")
+    drawn = page.partition('class="sound"')[2].partition("</svg>")[0]
+    assert drawn.count("<rect") == 2
+    assert drawn.count('class="call"') == 1
+    assert 'y="20.0" height="80.0"' in drawn
 
 
 def test_an_abstention_says_what_kept_it_from_a_result(browser, pet):
@@ -107,6 +120,18 @@ def test_a_clip_moves_to_another_pet_of_the_account_only(browser, api, account, 
     assert post(browser, clip, "move", pet_id="x").status_code == 404
 
 
+def test_how_long_the_video_is_kept_can_be_changed(browser, api, clip):
+    answer = post(browser, clip, "retention", retention="days")
+    assert "is deleted on" in page_of(browser, answer.headers["Location"])
+    assert api.get(f"/v1/clips/{clip.id}").json["retention"] == "days"
+    assert post(browser, clip, "retention", retention="forever").status_code == 422
+    post(browser, clip, "retention", retention="delete_after_analysis")
+    page = page_of(browser, f"/clips/{clip.id}")
+    assert "was deleted as asked" in page
+    assert "Privacy and retention" not in page
+    assert post(browser, clip, "retention", retention="keep").status_code == 410
+
+
 def test_a_deleted_clip_leaves_a_receipt(browser, clip):
     answer = post(browser, clip, "delete")
     assert answer.status_code == 200
@@ -137,7 +162,7 @@ def test_what_an_owner_wrote_is_never_markup(browser, account):
 def test_nobody_sees_or_changes_anothers_clip(other_browser, clip):
     token = form_token(other_browser)
     assert other_browser.get(f"/clips/{clip.id}").status_code == 404
-    for what in ("verdict", "move", "retry", "delete"):
+    for what in ("verdict", "move", "retention", "retry", "delete"):
         told = {"csrf": token, "label": "Alert", "pet_id": str(clip.pet_id)}
         answer = other_browser.post(f"/clips/{clip.id}/{what}", data=told)
         assert answer.status_code == 404, what

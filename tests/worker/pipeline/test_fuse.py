@@ -15,6 +15,7 @@ from worker.pipeline.extract.locate import Pet
 from worker.pipeline.extract.rhythm import Rhythm
 from worker.pipeline.extract.sound import Sound, SoundEvent
 from worker.pipeline.extract.tag import CLASSES, Call, Tags
+from worker.pipeline.extract.windows import COLUMNS
 from worker.pipeline.fuse import fuse
 from worker.pipeline.fuse.ethogram import (
     Effect,
@@ -37,7 +38,7 @@ KEYS = {
     "emotion", "confidence", "calibrated", "evidence", "abstention", "probabilities", "signals",
     "signal_details", "against", "not_measurable", "timeline", "moments", "modalities",
     "recommendation", "quality", "bundle", "timings_s", "set", "transitions",
-    "red_flags",
+    "red_flags", "sound_strip",
 }  # fmt: skip
 UNSEEN = Pet((None,) * 5, None, None, None, 0.0)
 SEEN = Pet(((0.2, 0.2, 0.8, 0.8),) * 5, 1.0, 1, "dog", 0.9)
@@ -230,6 +231,32 @@ def moving(extracted, **movement):
     """Return an extract in which a pet was seen to move so."""
     measured = replace(extracted.facts.movement, fit=1.0, camera_moves=False, **movement)
     return changed(extracted, movement=measured, pet=SEEN)
+
+
+def test_the_sound_strip_is_high_where_a_call_was_and_low_where_none_was(measured):
+    extracted = measured(SHORT)[0]
+    windows = extracted.windows
+    rate_hz, middles_s = 16_000, windows.middles_s
+    loud_s = middles_s[-1]
+    times_s = np.arange(round(2.2 * rate_hz)) / rate_hz + extracted.facts.shots.span_s[0]
+    volume = np.where(np.abs(times_s - loud_s) < 0.4, 0.3, 0.001)
+    tone = (volume * np.sin(2 * np.pi * 440 * times_s) * 32_767).astype(np.int16)
+    sound = Sound(True, False, -60.0, -63.0, 20.0, 0.0, ())
+    rows = windows.rows.copy()
+    rows[-1, COLUMNS.index("event_share")] = 0.8
+    heard = replace(
+        changed(extracted, sound=sound), audio_16k=tone, windows=replace(windows, rows=rows)
+    )
+    strip = json.loads(json.dumps(assess(heard).as_json()))["sound_strip"]
+    assert [point["t_s"] for point in strip] == pytest.approx(list(middles_s))
+    assert strip[0]["level"] < 0.1
+    assert strip[0]["calls"] == 0.0
+    assert strip[-1]["level"] == pytest.approx(0.82, abs=0.02)  # 0.3 is 49.5 dB over the floor
+    assert strip[-1]["calls"] == pytest.approx(0.8)
+
+
+def test_a_clip_without_sound_has_no_sound_strip(measured):
+    assert assess(measured(SHORT)[0]).as_json()["sound_strip"] == []
 
 
 RESTLESS = {"energy_median": 0.4, "travel_median": 0.4, "still_share": 0.0}

@@ -23,6 +23,19 @@ class SignalDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """One second of the sound around `t_s`.
+
+    level: how loud over the room's floor, 0..1; calls: the share of it that calls cover, or sound
+    events where nothing names them.
+    """
+
+    t_s: float
+    level: float
+    calls: float
+
+
+@dataclass(frozen=True, slots=True)
 class Modality:
     """Whether a modality was there, its share of what was said, and what it did to the answer.
 
@@ -84,6 +97,7 @@ class Assessment:
     against: tuple[SignalDetail, ...]
     not_measurable: tuple[tuple[str, str], ...]
     timeline: tuple[tuple[float, dict[str, float]], ...]
+    sound_strip: tuple[Heard, ...]
     transitions: tuple[Transition, ...]
     moments: tuple[Moment, ...]
     modalities: dict[str, Modality]

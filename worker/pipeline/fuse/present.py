@@ -23,6 +23,7 @@ def as_json(assessment: "Assessment") -> dict[str, Any]:
         "against": [spanned(asdict(d)) for d in assessment.against],
         "not_measurable": [{"name": n, "why": w} for n, w in assessment.not_measurable],
         "timeline": [{"t_s": t, "probabilities": p} for t, p in assessment.timeline],
+        "sound_strip": [asdict(h) for h in assessment.sound_strip],
         "transitions": [asdict(t) for t in assessment.transitions],
         "moments": [
             {"span_s": list(m.span_s), "why": m.why, "nats": m.gain_nats, "image_url": None}

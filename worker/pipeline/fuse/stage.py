@@ -49,6 +49,7 @@ def fuse(extracted: Extract, encoding: Encoding, bundle: Bundle, species: str) -
         else tuple(
             (float(t), dict(by_class(table, p))) for t, p in zip(times_s, chances, strict=True)
         ),
+        sound_strip=describe.sound_strip(extracted),
         transitions=() if gate else tuple(explain.transitions(table.classes, times_s, chances)),
         moments=()
         if code
