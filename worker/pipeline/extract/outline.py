@@ -12,7 +12,7 @@ from worker.pipeline.extract.detect import Box
 Array = NDArray[np.float32]
 
 # A body is as long as this many of each, from nose to tail base: medians over 75 generated clips of
-# seven programmes (spread 10 to 15 % each); their median is taken, so that one may be far off.
+# seven programmes (spread 20 to 30 % each); their median is taken, so that one may be far off.
 LENGTHS_A_SPREAD = 3.69  # of the silhouette along its longer axis, its legs and tail worn away
 LENGTHS_A_ROOT = 1.77  # of the square root of that area
 LENGTHS_A_SIDE = 0.72  # of the box's longer side
