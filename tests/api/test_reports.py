@@ -97,12 +97,18 @@ def test_a_report_shows_the_tensest_clips_and_a_calm_one(api, filmed):
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
-    [("en", "Question asked"), ("de", "Gestellte Frage"), ("ko", "점점 나빠지고 있나요?")],
+    ("language", "said", "signal"),
+    [
+        ("en", "Question asked", "low tail"),
+        ("de", "Gestellte Frage", "tief getragene Rute"),
+        ("ko", "점점 나빠지고 있나요?", "내린 꼬리"),
+    ],
 )
-def test_a_report_speaks_the_language_that_was_asked_for(api, filmed, language, said):
+def test_a_report_speaks_the_language_that_was_asked_for(api, filmed, language, said, signal):
     answer = api.get(f"/v1/pets/{filmed.id}/report.pdf?language={language}")
-    assert said in words_of(pdf_of(answer))
+    text_of_page = words_of(pdf_of(answer))
+    assert said in text_of_page
+    assert signal in text_of_page
 
 
 @pytest.mark.parametrize("name", [NASTY[:200], "🐕" * 100, "\u202edrawkcab", "ㅋㅋㅋ 루나"])
