@@ -15,7 +15,7 @@ import whisper
 from numpy.typing import NDArray
 from whisper.model import AudioEncoder
 
-from bench.mobilenet import MobileNetV3Small
+from worker.pipeline.architectures.backbones import MobileNetV3Small
 
 PICTURES = "mobilenet_v3_small_features.pt"
 SOUND = "whisper_tiny_en_encoder.npz"
@@ -48,7 +48,8 @@ class Seed:
 def load(folder: Path) -> Seed:
     """Build its networks from given weights."""
     vision = MobileNetV3Small()
-    vision.load_state_dict(torch.load(folder / PICTURES, weights_only=True))
+    stored = torch.load(folder / PICTURES, weights_only=True)
+    vision.load_state_dict({f"features.{k.removeprefix('0.')}": v for k, v in stored.items()})
     audio = AudioEncoder(n_mels=80, n_ctx=1500, n_state=384, n_head=6, n_layer=4)
     with np.load(folder / SOUND) as tensors:
         audio.load_state_dict({name: torch.from_numpy(tensors[name]) for name in tensors.files})
