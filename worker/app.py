@@ -10,7 +10,7 @@ from celery import signals
 from celery.concurrency import thread as threads
 
 from shared.models import Step
-from worker import deciders, deliverer, priority, steps, tasks
+from worker import deciders, deliverer, folders, priority, steps, tasks
 from worker.consumer import app
 from worker.sweep import Sweeper
 
@@ -43,6 +43,7 @@ def sweeper() -> Sweeper:
 @signals.worker_process_init.connect
 def _start_process(**_: object) -> None:
     priority.give_way()
+    folders.sweep()
     sweeper().start()
     if Step.EXTRACT in served():
         steps.sandbox().start()

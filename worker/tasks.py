@@ -3,7 +3,6 @@
 import errno
 import os
 import socket
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,11 @@ from pathlib import Path
 import structlog
 
 from shared import jobs, storage
-from shared.db import transaction
+from shared.db import single, transaction
 from shared.errors import ClockWrong, DiskFull, InputError
 from shared.jobs import Lease, LeaseLost
 from shared.models import Step
-from worker import steps
+from worker import folders, steps
 from worker.heartbeat import Heartbeat, WorkerStopping, stopping
 from worker.steps import Work
 
@@ -29,7 +28,7 @@ log = structlog.get_logger()
 def work(job_id: str, step: Step, *, served: frozenset[Step]) -> None:
     """Answer a ring: take the job if it is still there to be taken, and do what can be done."""
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    with transaction() as session:
+    with single() as session:
         lease = jobs.claim(session, uuid.UUID(job_id), step, worker=worker)
     if lease is None:
         return
@@ -71,8 +70,8 @@ def _settle(lease: Lease, heartbeat: Heartbeat, served: frozenset[Step]) -> None
 def _folder() -> Iterator[Path]:
     """Give a folder that goes with the work. Raises DiskFull: that is no fault of the clip."""
     try:
-        with tempfile.TemporaryDirectory(prefix="tailtrend-") as folder:
-            yield Path(folder)
+        with folders.folder() as folder:
+            yield folder
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
@@ -87,7 +86,7 @@ def _run(work: Work, served: frozenset[Step]) -> None:
         if following not in served:
             _hand_over(work, following, data)
             return
-        with transaction() as session:
+        with single() as session:
             jobs.continue_to(session, work.lease, following, progress=work.heartbeat.progress)
         step = following
     result, shadow = steps.fuse(work, data), steps.shadow(work, data)
@@ -100,7 +99,7 @@ def _keep_stills(work: Work, paths: list[Path]) -> None:
     """Store the stills of an assessment to come; they go again if it never comes."""
     if not paths:
         return
-    with transaction() as session:
+    with single() as session:
         jobs.mark_stills(session, work.lease)
     steps.store_stills(work, paths)
 
@@ -108,7 +107,7 @@ def _keep_stills(work: Work, paths: list[Path]) -> None:
 def _hand_over(work: Work, step: Step, data: steps.Data) -> None:
     """Store what `step` reads and queue it for a worker that serves it."""
     key = work.lease.artifact_key_of(step)
-    with transaction() as session:
+    with single() as session:
         jobs.mark_artifacts(session, work.lease, key=key)
     steps.store(work, data, key)
     try:

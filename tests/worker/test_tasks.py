@@ -2,6 +2,7 @@
 
 import copy
 import errno
+import tempfile
 import threading
 import time
 import uuid
@@ -175,7 +176,7 @@ def test_a_full_disk_is_waited_for_and_not_counted_as_a_crash(submit, small_clip
         raise OSError(errno.ENOSPC, "no space left")
 
     job_id = submit(small_clip)
-    for owner, name in ((tasks.tempfile, "TemporaryDirectory"), (steps, "load")):
+    for owner, name in ((tempfile, "mkdtemp"), (steps, "load")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, full)
             make_due(job_id)
