@@ -57,14 +57,14 @@ use = egg:swift#{name}
 """
 
 # A presigned URL is the permission, so browsers may use one from any origin.
-# No memcached: nobody asks for the tokens that tempauth keeps there, S3 signs each request.
+# What memcached would keep, the one process of the proxy keeps itself.
 # One store per kind: to avoid it after errors would only turn its restart into a minute of 503.
 PROXY = """\
 cors_allow_origin = *
 cors_expose_headers = ETag
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck listing_formats bulk s3api tempauth copy slo \
-dlo versioned_writes symlink proxy-server
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy \
+slo dlo versioned_writes symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 allow_account_management = true
@@ -76,6 +76,8 @@ use = egg:swift#catch_errors
 use = egg:swift#gatekeeper
 [filter:healthcheck]
 use = egg:swift#healthcheck
+[filter:cache]
+paste.filter_factory = cli.localstack.swift_cache:filter_factory
 [filter:listing_formats]
 use = egg:swift#listing_formats
 [filter:bulk]
