@@ -13,7 +13,7 @@ from flask import g, request
 
 from api import throttle
 from shared import accounts, sign_ins
-from shared.db import transaction
+from shared.db import single, transaction
 from shared.errors import FormExpired, KeyInvalid, KeyMissing
 from shared.models import ApiKey, SignIn
 
@@ -48,7 +48,7 @@ def verified(key: str) -> ApiKey:
     Raises KeyInvalid, TooManyRequests.
     """
     try:
-        with transaction() as session:
+        with single() as session:
             return accounts.verify_key(session, key)
     except KeyInvalid:
         throttle.draw_for_failed_key(request.remote_addr or "")

@@ -19,7 +19,7 @@ from shared import clips, idempotency, jobs, pets, storage, uploads
 from shared.clips import StoredFile, Told
 from shared.db import transaction
 from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
-from shared.models import Job, Upload
+from shared.models import Job, Pet, Upload
 from shared.settings import settings
 from shared.uploads import Announced
 
@@ -75,6 +75,7 @@ def take(request: Request, upload: FileStorage) -> Answer:
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
     with transaction() as session:
+        pet = pets.get(session, request.account_id, request.pet_id)
         known = _known(session, request, fingerprint, content.sha256)
         if known is not None:
             return known
@@ -83,13 +84,12 @@ def take(request: Request, upload: FileStorage) -> Answer:
     upload.stream.seek(0, os.SEEK_SET)
     storage.put(clips.media_key(clip_id), upload.stream, content_type=file.content_type)
     with transaction() as session:
-        return _once(session, request, fingerprint, lambda: _accept(session, request, file))
+        return _once(session, request, fingerprint, lambda: _accept(session, request, pet, file))
 
 
 def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes) -> Answer | None:
     """Give what the same request, or the same bytes, were answered before they are stored again."""
     account_id, key = request.account_id, request.idempotency_key
-    pets.get(session, account_id, request.pet_id)
     if key is not None:
         before = idempotency.find(session, account_id, key, fingerprint)
         if before is not None:
@@ -103,8 +103,7 @@ def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes
     return _once(session, request, fingerprint, lambda: _answer(same, is_duplicate=True))
 
 
-def _accept(session: Session, request: Request, file: StoredFile) -> Answer:
-    pet = pets.get(session, request.account_id, request.pet_id)
+def _accept(session: Session, request: Request, pet: Pet, file: StoredFile) -> Answer:
     clip = clips.accept(session, pet, file, request.told)
     deadline = jobs.checked_deadline(request.expires_at)
     job = jobs.submit(session, clip, expires_at=deadline, bundle=request.bundle)

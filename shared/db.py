@@ -65,14 +65,30 @@ def _ping_idle(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: objec
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """Open a session that commits at the end of the block; the only way to one.
+    """Open a session that commits at the end of the block. Raises as `_translated` does."""
+    with _translated(), Session(engine(), expire_on_commit=False) as session, session.begin():
+        yield session
 
-    Raises DatabaseUnavailable when Postgres cannot be reached, NotFound when somebody else deleted
-    meanwhile what the block writes to.
+
+@contextmanager
+def single() -> Iterator[Session]:
+    """Open a session for one statement, or for readings: each is a transaction of its own.
+
+    One way to the server and back where a transaction takes three. Raises as `_translated` does.
+    """
+    autocommit = engine().execution_options(isolation_level="AUTOCOMMIT")
+    with _translated(), Session(autocommit, expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise DatabaseUnavailable when Postgres cannot be reached.
+
+    And NotFound when somebody else deleted meanwhile what the block writes to.
     """
     try:
-        with Session(engine(), expire_on_commit=False) as session, session.begin():
-            yield session
+        yield
     except PoolExhausted as error:
         raise DatabaseUnavailable from error
     except StaleDataError as error:

@@ -58,6 +58,10 @@ SELECT jobs.id
  ORDER BY jobs.id DESC LIMIT 1
 """)
 
+# With `synchronous_commit` off, until the statement's commit, nobody waits for the disk and a crash
+# of Postgres may undo what was written. That is safe in these three: whoever goes on from the state
+# before takes a new token, which shuts the old one out.
+
 CLAIM = text("""
 WITH claimed AS (
     UPDATE jobs
@@ -70,7 +74,8 @@ WITH claimed AS (
 answered AS (DELETE FROM outbox USING claimed WHERE outbox.job_id = claimed.id),
 logged AS (
     INSERT INTO step_attempts (job_id, step, attempt, lease_token, worker)
-    SELECT id, step, attempts, lease_token, :worker FROM claimed)
+    SELECT id, step, attempts, lease_token, :worker FROM claimed
+    RETURNING set_config('synchronous_commit', 'off', true))
 SELECT claimed.id AS job_id, lease_token AS token, step, attempts AS attempt, claimed.account_id,
        clip_id, storage_key AS clip_key, species, artifact_key, claimed.bundle
   FROM claimed JOIN clips ON clips.id = clip_id JOIN pets ON pets.id = clips.pet_id
@@ -80,7 +85,7 @@ BEAT = text("""
 UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_s),
                 progress = greatest(progress, :progress)
  WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
-RETURNING id
+RETURNING id, set_config('synchronous_commit', 'off', true)
 """)
 
 CONTINUE = text("""
@@ -95,7 +100,7 @@ done AS (
     RETURNING worker)
 INSERT INTO step_attempts (job_id, step, attempt, lease_token, worker)
 SELECT id, :step, attempts, lease_token, worker FROM moved, done
-RETURNING job_id
+RETURNING job_id, set_config('synchronous_commit', 'off', true)
 """)
 
 MARK_ARTIFACTS = text("""

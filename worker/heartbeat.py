@@ -9,7 +9,7 @@ from typing import Self
 import structlog
 
 from shared import jobs
-from shared.db import transaction
+from shared.db import single
 from shared.errors import DatabaseUnavailable, TailTrendError
 from shared.jobs import Lease, LeaseLost
 from shared.settings import settings
@@ -78,7 +78,7 @@ class Heartbeat:
         while not self._done.wait(min(BEAT_S, SHORT * settings().lease_s)):
             started_at = time.monotonic()
             try:
-                with transaction() as session:
+                with single() as session:
                     jobs.beat(session, self._lease, progress=self._progress)
                 self._kept_at = started_at
             except LeaseLost:

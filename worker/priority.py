@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-NICE = 5  # a third of the weight of the others: behind them, never starved
+NICE = 10  # a tenth of the weight of the others: behind them, never starved
 AUTOGROUP = Path("/proc/self/autogroup")  # Linux weighs whole sessions first; man 7 sched
 
 
