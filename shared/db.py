@@ -77,7 +77,7 @@ def single() -> Iterator[Session]:
     One way to the server and back where a transaction takes three. Raises as `_translated` does.
     """
     autocommit = engine().execution_options(isolation_level="AUTOCOMMIT")
-    with _translated(), Session(autocommit, expire_on_commit=False) as session:
+    with _translated(), Session(autocommit, expire_on_commit=False) as session, session.begin():
         yield session
 
 

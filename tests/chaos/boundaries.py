@@ -5,6 +5,7 @@ Each verb of `shared.jobs` has three: `.before` the call, `.inside` the transact
 `audit.py` compares it with the token that the row holds.
 """
 
+import contextlib
 import functools
 import os
 import signal
@@ -12,11 +13,12 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 
 from sqlalchemy import event, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared import jobs
 from tests.chaos.control import Action, Control
 
-SAY_WHO_ACTS = text("SELECT set_config('chaos.acting', :token, true)")
+SAY_WHO_ACTS = text("SELECT set_config('chaos.acting', :token, false)")  # a verb may be alone
 MOST_HIT_ATTEMPTS = 2  # the rest of the cap is for faults at random times
 LEASED = ("continue_to", "mark_artifacts", "hand_over", "succeed", "fail", "retry_later")
 ALSO_ACTING = ("beat", "hand_back")
@@ -130,6 +132,10 @@ def say_who_acts(name: str) -> None:
     @functools.wraps(original)
     def wrapped(session, lease, *args, **kwargs):
         session.execute(SAY_WHO_ACTS, {"token": str(lease.token)})
-        return original(session, lease, *args, **kwargs)
+        try:
+            return original(session, lease, *args, **kwargs)
+        finally:  # the connection goes on to others
+            with contextlib.suppress(SQLAlchemyError):
+                session.execute(SAY_WHO_ACTS, {"token": ""})
 
     setattr(jobs, name, wrapped)
