@@ -25,7 +25,7 @@ from tests import factories
 from tests.chaos import boundaries, mutations
 from tests.chaos.clip_files import KILLS_POOL, KILLS_SANDBOX
 from tests.chaos.control import Flag, from_environment
-from worker import deciders, steps, tasks
+from worker import deciders, steps
 from worker.app import app
 from worker.sandbox import Sandbox
 
@@ -57,14 +57,12 @@ def be_poisoned() -> None:
 
 def fill_the_disk() -> None:
     """Refuse temporary folders, and break writes off half-way, while the flag holds."""
+    make, fetch = tempfile.mkdtemp, storage.get
 
-    class Folder(tempfile.TemporaryDirectory):
-        def __init__(self, *args, **kwargs):
-            if CONTROL.holds(Flag.DISK_FULL):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            super().__init__(*args, **kwargs)
-
-    fetch = storage.get
+    def mkdtemp(*args, **kwargs) -> str:
+        if CONTROL.holds(Flag.DISK_FULL):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return make(*args, **kwargs)
 
     def get(key: str, path: Path) -> None:
         fetch(key, path)
@@ -72,8 +70,7 @@ def fill_the_disk() -> None:
             os.truncate(path, path.stat().st_size // 2)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    tasks.tempfile.TemporaryDirectory = Folder
-    storage.get = get
+    tempfile.mkdtemp, storage.get = mkdtemp, get
 
 
 def stub_the_steps(work_s: float) -> None:
