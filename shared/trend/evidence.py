@@ -29,7 +29,7 @@ PLAY_SHARE = 0.4
 UNCALIBRATED_TEMPER = 0.5  # an uncalibrated score counts half of its log odds (docs/trend.md)
 P_SMALLEST = 1e-6
 SAME_MOOD = 0.6  # chance that a clip shows its session's mood: two clips' moods correlate by 0.36
-SAME_ERROR = 0.2  # correlation of the errors of two scores of one session: same scene, same light
+SAME_ERROR = 0.4  # correlation of the errors of two scores of one session: same scene, same light
 
 
 @dataclass(frozen=True, slots=True)
