@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from api.app import create_app
+from api.server import spare_what_is_loaded
 from bench import timing
 from bench.figures import Figure, at_most
 from bench.size import Size
@@ -111,6 +112,7 @@ def measure(size: Size) -> list[Figure]:
             pet = pets.create(session, account.id, name="Milo", species=Species.DOG)
         seed(account.id, pet.id, size.query_rows)
         client = create_app().test_client()
+        spare_what_is_loaded()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
         return [
             *_reads(client, pet.id, size),

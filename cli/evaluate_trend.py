@@ -49,15 +49,22 @@ SCENARIOS = {
     "worry begins in week 14 (2 further clips, none labelled)": Scenario(
         daily_sd=0.5, spell_week=14, labelled=0.0
     ),
+    "bursts (0.8 further clips within minutes)": Scenario(wander_sd=0.0, burst=0.8),
+    "bursts and day-to-day wander": Scenario(daily_sd=0.5, burst=0.8),
+    "no wander at all": Scenario(wander_sd=0.0),
+    "Beta scores, calibrated exactly": Scenario(beta_spread=1.15),
+    "Beta scores in bursts": Scenario(beta_spread=1.15, burst=0.8),
     "wander with memory (0.7 from week to week)": Scenario(wander_memory=0.7),
     "good and bad spells of six weeks": Scenario(wander="regime"),
     "seasons": Scenario(wander="seasonal"),
     "usual rate 10 %": Scenario(base_rate=0.1),
     "usual rate 35 %": Scenario(base_rate=0.35),
+    "usual rate 50 %, rising to 80 %": Scenario(base_rate=0.5, rise_to=0.8),
     "usual rates Beta(2, 6)": Scenario(base_rate=(2.0, 6.0)),
     "weak classifier (d' 1.2)": Scenario(d_prime=1.2),
     "hard labels from a confusion matrix": Scenario(confusion=CONFUSION),
     "overconfident scores, taken as calibrated": Scenario(overconfidence=2.0),
+    "underconfident scores, taken as calibrated": Scenario(overconfidence=0.5),
     "overconfident scores, declared uncalibrated": Scenario(overconfidence=2.0, calibrated=False),
     "good scores, declared uncalibrated": Scenario(calibrated=False),
     "classifier leans by pet (SD 0.7 nats)": Scenario(pet_bias_sd=0.7),
@@ -67,6 +74,13 @@ SCENARIOS = {
     "all clips at noon": Scenario(one_clip_hour=True),
 }
 REQUIRED = tuple(SCENARIOS)[:4]
+# Where a rise must be caught: three kinds of pets and filming, two kinds of scores.
+CATCHING = (
+    REQUIRED[0],
+    "bursts (0.8 further clips within minutes)",
+    "no wander at all",
+    "Beta scores, calibrated exactly",
+)
 
 
 def evaluate_trend(
@@ -271,13 +285,13 @@ def _caught(alerts: naive.Alerts, weeks: int) -> dict[str, Any]:
 
 
 def holds(rows: list[Card]) -> bool:
-    """Say whether the required scenarios keep the budget and the first catches enough."""
+    """Say whether the required scenarios keep the budget and the catching ones catch enough."""
     required = [row for row in rows if row["scenario"] in REQUIRED]
     quiet = all(row["false_alerts_per_pet_year"]["rate"] <= BUDGET for row in required)
-    first = [row for row in rows if row["scenario"] == REQUIRED[0]]
+    catching = [row for row in rows if row["scenario"] in CATCHING]
     return quiet and all(
         row["caught_within_8_weeks"]["rate"] >= MUST_CATCH.get(row["clips_per_week"], 0.0)
-        for row in first
+        for row in catching
     )
 
 

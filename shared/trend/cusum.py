@@ -21,8 +21,8 @@ Direction = Literal["rise", "fall"]
 
 WEEK = 7  # days in a block
 SHIFT = 1.0  # logits: 20 % -> 40 %, or 40 % -> 20 %
-TILT = 0.35  # nats per logit by which a rise is less likely beforehand where the usual rate is
-# higher: without it a pet whose usual is 35 % has twice the false alerts of one at 20 %
+TILT = 0.65  # nats more that a rise needs per logit of the usual rate, as the baseline tells it:
+# without it a pet whose usual is 50 % has several times the false alerts of one at 10 %
 WEEK_SD = 0.5  # logits a stable pet wanders from week to week (notes: weekly logit SD .5)
 BASELINE_SD = 0.1  # logits by which "as usual" may differ between baseline and now
 MEMORY_WEEKS = 26  # a change may have begun at most this long ago
@@ -44,7 +44,7 @@ def _spread(sd: float, shift: float = 0.0) -> Array:
 AS_USUAL = _spread(WEEK_SD)
 MOVED = {"rise": _spread(WEEK_SD, SHIFT), "fall": _spread(WEEK_SD, -SHIFT)}
 LOOSENED = _spread(BASELINE_SD)
-PRIOR_OF_MOVE = {"rise": -TILT * (LOGIT_GRID - logit(0.2)), "fall": np.zeros(len(LOGIT_GRID))}
+CAUTION = {"rise": TILT * (LOGIT_GRID - logit(0.2)), "fall": np.zeros(len(LOGIT_GRID))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class _State:
     """What the walk carries from week to week: one slot for each week a change may have begun."""
 
     baseline: Array  # (n_series, 39) log mass of the usual rate after the weeks so far
-    prior_of_move: Array  # (n_series, 39) nats
+    caution: Array  # (n_series, 39) nats by usual rate
     usual: Array  # (n_series, slots, 39) baseline mass x clips since the onset, as usual; 0: none
     moved: Array  # the same, moved; a slot's two masses share a factor that is left out
     slot_week: NDArray[np.int64]  # (n_series, slots)
@@ -150,11 +150,11 @@ class _State:
     @classmethod
     def begin(cls, prior: Array, directions: tuple[Direction, ...]) -> "_State":
         n_series = len(directions)
-        prior_of_move = np.stack([PRIOR_OF_MOVE[direction] for direction in directions])
+        caution = np.stack([CAUTION[direction] for direction in directions])
         slots = np.zeros((n_series, MEMORY_WEEKS, len(LOGIT_GRID)))
         weeks = np.full((n_series, MEMORY_WEEKS), -1, dtype=np.int64)
         no_alarm = np.full(n_series, -1, dtype=np.int64)
-        return cls(prior.copy(), prior_of_move, slots, slots.copy(), weeks, no_alarm)
+        return cls(prior.copy(), caution, slots, slots.copy(), weeks, no_alarm)
 
     def admit_onset(self, week: int, allowed: NDArray[np.bool_]) -> None:
         """Let a change begin in this week; the oldest candidate makes room."""
@@ -162,7 +162,8 @@ class _State:
         mass = mass / mass.sum(axis=-1, keepdims=True) @ LOOSENED.T
         slot = week % MEMORY_WEEKS
         self.usual[:, slot] = np.where(allowed[:, None], mass, 0.0)
-        self.moved[:, slot] = self.usual[:, slot] * np.exp(self.prior_of_move)
+        expected = (mass * self.caution).sum(axis=-1, keepdims=True)
+        self.moved[:, slot] = self.usual[:, slot] * np.exp(-expected)
         self.slot_week[:, slot] = week
 
     def log_factors(self, usual: Array, moved: Array) -> Array:

@@ -1,4 +1,6 @@
-"""What one clip says: a likelihood ratio for "negative" (or for "play"), clipped, in nats."""
+"""What clips say: a likelihood ratio for "negative" (or for "play") per clip, clipped, in nats,
+and the likelihood of a session's clips under each rate.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from shared.trend.observations import CLASSES, NEGATIVE, PLAY, Observation, VerdictBy
+from shared.trend.observations import (
+    CLASSES,
+    NEGATIVE,
+    PLAY,
+    Observation,
+    VerdictBy,
+    session_weights,
+)
+from shared.trend.rate import RATE_GRID, Array, clip_log_likelihood
 
 LARGEST_RATIO = 20.0  # one clip never says more than 20 to 1, whatever its score
 # The share of each side in the classes that the scores were trained or calibrated on, where the
@@ -18,6 +28,8 @@ NEGATIVE_SHARE = 0.3
 PLAY_SHARE = 0.4
 UNCALIBRATED_TEMPER = 0.5  # an uncalibrated score counts half of its log odds (docs/trend.md)
 P_SMALLEST = 1e-6
+SAME_MOOD = 0.6  # chance that a clip shows its session's mood: two clips' moods correlate by 0.36
+SAME_ERROR = 0.4  # correlation of the errors of two scores of one session: same scene, same light
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +96,35 @@ def verdict_log_ratio(says_yes: bool, by: str | None) -> float:
     if says_yes:
         return float(np.log(errors.sensitivity / (1 - errors.specificity)))
     return float(np.log((1 - errors.sensitivity) / errors.specificity))
+
+
+def session_log_likelihood(
+    log_ratio: Array, session: NDArray[np.int64], day: NDArray[np.int64]
+) -> Array:
+    """Return log P(a session's clips | rate) by session and grid point. (n,) -> (n_sessions, 39)
+
+    A session has one mood, tense at the rate; each of its clips shows that mood with probability
+    SAME_MOOD, else a moment drawn anew at the rate. So a second clip that says the same makes the
+    mood surer and is not a second moment. n scores err alike and count as n / (1 + (n - 1) * rho)
+    (Kish 1965), rho = SAME_ERROR; so do sessions of one day. `session` numbers sessions in order.
+    """
+    in_session = np.bincount(session)
+    ratio = log_ratio / (1 + (in_session[session] - 1) * SAME_ERROR)
+    likelihood = np.empty((len(in_session), len(RATE_GRID)))
+    alone = (in_session == 1)[session]
+    likelihood[session[alone]] = clip_log_likelihood(ratio[alone], np.ones(alone.sum()))
+    if not alone.all():
+        number = session[~alone]
+        likelihood[np.unique(number)] = _of_bursts(ratio[~alone], number)
+    first = np.unique(session, return_index=True)[1]
+    return likelihood * session_weights(day[first])[:, None]
+
+
+def _of_bursts(log_ratio: Array, session: NDArray[np.int64]) -> Array:
+    """Sum over the mood of each session, tense or not. (n,) -> (sessions with clips, 39)"""
+    r = np.exp(log_ratio)[:, None]
+    anew = (1 - SAME_MOOD) * (1 + RATE_GRID * (r - 1))
+    first = np.unique(session, return_index=True)[1]
+    if_tense = np.add.reduceat(np.log(SAME_MOOD * r + anew), first, axis=0)
+    if_not = np.add.reduceat(np.log(SAME_MOOD + anew), first, axis=0)
+    return np.asarray(np.logaddexp(np.log(RATE_GRID) + if_tense, np.log1p(-RATE_GRID) + if_not))

@@ -15,7 +15,14 @@ from shared.trend.cusum import (
     in_baseline,
     walk,
 )
-from shared.trend.evidence import NEGATIVE_SHARE, PLAY_SHARE, Side, log_ratios, score_table
+from shared.trend.evidence import (
+    NEGATIVE_SHARE,
+    PLAY_SHARE,
+    Side,
+    log_ratios,
+    score_table,
+    session_log_likelihood,
+)
 from shared.trend.lines import Line, line
 from shared.trend.mood import ClassShare, mood
 from shared.trend.observations import (
@@ -35,7 +42,6 @@ from shared.trend.rate import (
     Array,
     Rate,
     RatePrior,
-    clip_log_likelihood,
     log_prior,
     p_rise,
     posterior,
@@ -121,8 +127,8 @@ class History:
     clips: Timeline
     today: int
     first_day: int
-    negative: Array  # (n, 39) log likelihoods
-    play: Array  # (n, 39)
+    negative: Array  # (n_sessions, 39) log likelihoods
+    play: Array  # (n_sessions, 39)
     walks: Walk | None  # series in the order of QUESTIONS
     baseline_end: int | None  # first day after the smallest baseline; None while learning
     usual_end: int  # first day after the baseline as far as it has grown
@@ -141,7 +147,9 @@ class History:
             log_ratios(clips.clips, scores, Side(NEGATIVE, priors.negative_share)),
             log_ratios(clips.clips, scores, Side(PLAY, priors.play_share)),
         )
-        negative, play = (clip_log_likelihood(ratio, clips.weight) for ratio in sides)
+        negative, play = (
+            session_log_likelihood(ratio, clips.session, clips.day) for ratio in sides
+        )
         first_day = int(clips.day.min()) if len(clips.day) else today
         walks, baseline_end = None, None
         n_weeks = (today - first_day) // WEEK + 1
@@ -221,9 +229,9 @@ class History:
         chosen = self.inside(window)
         if not chosen.any():
             return None, None
-        mass = posterior(side[chosen], prior)
-        n_sessions = len(np.unique(self.clips.session[chosen]))
-        return mass, rate_of(mass, int(chosen.sum()), n_sessions)
+        numbers = np.unique(self.clips.session[chosen])
+        mass = posterior(side[numbers], prior)
+        return mass, rate_of(mass, int(chosen.sum()), len(numbers))
 
     def mood(self, window: tuple[int, int]) -> dict[str, ClassShare] | None:
         chosen = self.inside(window)
@@ -252,7 +260,9 @@ class History:
     def line(self) -> Line | None:
         """Draw the line through weekly rates."""
         n_weeks = (self.today - self.first_day) // WEEK + 1
-        weekly = _by_day(self.negative, self.clips.day - self.first_day, n_weeks).sum(axis=1)
+        weekly = _by_day(self.negative, _session_days(self.clips) - self.first_day, n_weeks).sum(
+            axis=1
+        )
         numbers = np.flatnonzero(_sessions_per_week(self.clips, self.first_day, n_weeks))
         mass = np.exp(weekly[numbers] / DESIGN_EFFECT + log_prior(self.priors.negative_rate))
         rates = mass @ RATE_GRID / mass.sum(axis=1)
@@ -266,8 +276,12 @@ class History:
 
 
 def _sessions_per_week(clips: Timeline, first_day: int, n_weeks: int) -> Ints:
-    first = np.unique(clips.session, return_index=True)[1]
-    return np.bincount((clips.day[first] - first_day) // WEEK, minlength=n_weeks).astype(np.int64)
+    weeks = (_session_days(clips) - first_day) // WEEK
+    return np.bincount(weeks, minlength=n_weeks).astype(np.int64)
+
+
+def _session_days(clips: Timeline) -> Ints:
+    return clips.day[np.unique(clips.session, return_index=True)[1]]
 
 
 def _walk(
@@ -279,7 +293,8 @@ def _walk(
     priors: Priors,
 ) -> Walk:
     """Run the three CUSUMs of one pet side by side."""
-    negative, play = (_by_day(side, clips.day - first_day, len(weekly)) for side in sides)
+    days = _session_days(clips) - first_day
+    negative, play = (_by_day(side, days, len(weekly)) for side in sides)
     pace = sessions_per_week_before(weekly[None])
     limits = [threshold(question, pace, budget_per_year)[0] for question, _ in QUESTIONS]
     rates = (priors.negative_rate, priors.negative_rate, priors.play_rate)
@@ -294,7 +309,7 @@ def _walk(
 
 
 def _by_day(side: Array, day: Ints, n_weeks: int) -> Array:
-    """Sum clips' log likelihoods by day. (n, 39) -> (n_weeks, 7, 39)"""
+    """Sum sessions' log likelihoods by day. (n_sessions, 39) -> (n_weeks, 7, 39)"""
     days = np.zeros((n_weeks * WEEK, side.shape[1]))
     if len(day):
         order = np.argsort(day, kind="stable")  # clocks set back at midnight disorder the days

@@ -157,14 +157,15 @@ def evidence_weights(session: NDArray[np.int64], day: NDArray[np.int64]) -> NDAr
 
     The usual design effect of clusters (Kish 1965), for clips in a session and sessions in a day.
     """
-    if not len(session):
-        return np.zeros(0)
     in_session = np.bincount(session)
-    day_of_session = day[_first_of(session)]
-    _, day_index, in_day = np.unique(day_of_session, return_inverse=True, return_counts=True)
-    session_effect = 1 + (in_session - 1) * SAME_SESSION
-    day_effect = 1 + (in_day[day_index] - 1) * SAME_DAY
-    return np.asarray(1 / (session_effect * day_effect))[session]
+    per_clip = session_weights(day[_first_of(session)]) / (1 + (in_session - 1) * SAME_SESSION)
+    return np.asarray(per_clip[session])
+
+
+def session_weights(day: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return each session's share of evidence, by how many sessions its day has. (n_sessions,)"""
+    _, number, in_day = np.unique(day, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (1 + (in_day[number] - 1) * SAME_DAY))
 
 
 def local_day(moment: datetime, time_zone: tzinfo) -> int:

@@ -15,20 +15,26 @@ from scipy.special import expit, logit
 
 from shared.trend.answer import State, trend
 from shared.trend.cusum import WEEK, Direction, Walk, walk
-from shared.trend.evidence import LARGEST_RATIO, NEGATIVE_SHARE, UNCALIBRATED_TEMPER
-from shared.trend.observations import Observation, Reason, evidence_weights, sessions
+from shared.trend.evidence import (
+    LARGEST_RATIO,
+    NEGATIVE_SHARE,
+    P_SMALLEST,
+    UNCALIBRATED_TEMPER,
+    session_log_likelihood,
+)
+from shared.trend.observations import Observation, Reason, sessions
 from shared.trend.rate import (
     NEGATIVE_PRIOR,
     PLAY_PRIOR,
     Array,
     RatePrior,
-    clip_log_likelihood,
     log_prior,
 )
 from shared.trend.thresholds import sessions_per_week_before, threshold
 
 Wander = Literal["weekly", "regime", "seasonal", "walk"]
 Ints = NDArray[np.int64]
+Moments = tuple[Ints, Array, NDArray[np.bool_]]  # pet, time_s, whether it is negative
 BEGIN = datetime(2025, 1, 6, tzinfo=UTC)  # a Monday
 N_DAY_S = 86_400
 
@@ -46,12 +52,14 @@ class Scenario:
     daily_sd: float = 0.0  # logits
     d_prime: float | tuple[float, float] = 1.96  # or a range from which each pet's is drawn
     confusion: tuple[tuple[float, ...], ...] | None = None  # rows: true class; instead of d'
+    beta_spread: float | None = None  # a + b of Beta scores, calibrated exactly; instead of d'
     overconfidence: float = 1.0  # factor on the score's log odds
     pet_bias_sd: float = 0.0  # the classifier's own leaning per pet, in nats
     score_shift: float = 0.0  # nats added to every score: another class prior than assumed
     calibrated: bool = True  # what the scores claim
     worry: float = 0.0  # further clips filmed per negative moment (Poisson mean)
     selection: float = 1.0  # odds factor by which negative moments are filmed rather than others
+    burst: float = 0.0  # further clips within minutes of each (Poisson mean), mostly of its mood
     labelled: float = 0.5  # share of the further clips that say reason = worried
     spell_week: int | None = None  # from here on, six weeks long, `spell_worry` replaces `worry`
     spell_worry: float = 2.0
@@ -78,13 +86,13 @@ class Clips:
 def simulate(scenario: Scenario, n_pets: int, rng: np.random.Generator) -> Clips:
     """Draw the clips of many pets."""
     rate = daily_rates(scenario, n_pets, rng)
-    pet, time_s, negative = _filmed(scenario, rate, rng)
+    moments = _filmed(scenario, rate, rng)
+    bursts = _filmed_in_bursts(scenario, rate, moments, rng)
+    pet, time_s, negative = _joined(moments, bursts)
     worried = negative & (rng.random(len(pet)) < 0.3 * (scenario.worry > 0))
     routine = ~worried & (rng.random(len(pet)) < 0.7)
-    more = _filmed_out_of_worry(scenario, rate, (pet, time_s, negative), rng)
-    pet, time_s, negative = (
-        np.concatenate(pair) for pair in zip((pet, time_s, negative), more, strict=True)
-    )
+    more = _filmed_out_of_worry(scenario, rate, moments, rng)
+    pet, time_s, negative = _joined((pet, time_s, negative), more)
     labelled = rng.random(len(more[0])) < scenario.labelled
     worried = np.concatenate([worried, labelled])
     routine = np.concatenate([routine, np.zeros(len(labelled), dtype=bool)])
@@ -92,6 +100,11 @@ def simulate(scenario: Scenario, n_pets: int, rng: np.random.Generator) -> Clips
     clips = (pet[order], time_s[order], negative[order])
     ratio = _scores(scenario, n_pets, clips[0], clips[2], rng)
     return Clips(n_pets, scenario.n_weeks, *clips, ratio, worried[order], routine[order])
+
+
+def _joined(first: Moments, second: Moments) -> Moments:
+    pet, time_s, negative = (np.concatenate(pair) for pair in zip(first, second, strict=True))
+    return pet, time_s, negative
 
 
 def daily_rates(scenario: Scenario, n_pets: int, rng: np.random.Generator) -> Array:
@@ -133,11 +146,10 @@ def _wander(scenario: Scenario, n_pets: int, rng: np.random.Generator) -> Array:
     return noise
 
 
-def _filmed(
-    scenario: Scenario, rate: Array, rng: np.random.Generator
-) -> tuple[Ints, Array, NDArray[np.bool_]]:
+def _filmed(scenario: Scenario, rate: Array, rng: np.random.Generator) -> Moments:
     """Draw the moments that are filmed: pet, time, whether the moment is negative."""
-    count = rng.poisson(scenario.clips_per_week / WEEK, rate.shape)
+    per_week = scenario.clips_per_week / (1 + scenario.burst)
+    count = rng.poisson(per_week / WEEK, rate.shape)
     cell = np.repeat(np.arange(count.size), count.ravel())
     odds = scenario.selection * rate / (1 - rate)
     negative = rng.random(cell.size) < (odds / (1 + odds)).ravel()[cell]
@@ -146,12 +158,22 @@ def _filmed(
     return pet, day * N_DAY_S + hour * 3600, negative
 
 
+def _filmed_in_bursts(
+    scenario: Scenario, rate: Array, moments: Moments, rng: np.random.Generator
+) -> Moments:
+    """Draw what is filmed within half an hour of a moment: three in five show the same mood."""
+    pet, time_s, negative = moments
+    again = np.repeat(np.arange(len(pet)), rng.poisson(np.full(len(pet), scenario.burst)))
+    latest_s = (time_s[again] // N_DAY_S + 1) * N_DAY_S - 60
+    later_s = np.minimum(time_s[again] + rng.uniform(30, 1800, len(again)), latest_s)
+    anew = rng.random(len(again)) < rate[pet[again], (later_s // N_DAY_S).astype(np.int64)]
+    same = rng.random(len(again)) < 0.6
+    return pet[again], later_s, np.where(same, negative[again], anew)
+
+
 def _filmed_out_of_worry(
-    scenario: Scenario,
-    rate: Array,
-    moments: tuple[Ints, Array, NDArray[np.bool_]],
-    rng: np.random.Generator,
-) -> tuple[Ints, Array, NDArray[np.bool_]]:
+    scenario: Scenario, rate: Array, moments: Moments, rng: np.random.Generator
+) -> Moments:
     """Draw what a worried owner films after a negative moment.
 
     Half of it within the hour, where the mood is the same four times in five; half later that
@@ -183,6 +205,8 @@ def _scores(
     """Draw what the classifier says, as a log likelihood ratio in nats."""
     if scenario.confusion is not None:
         ratio = _scores_of_confusion(np.array(scenario.confusion), negative, rng)
+    elif scenario.beta_spread is not None:
+        ratio = _beta_scores(scenario.beta_spread, negative, rng)
     else:
         low, high = np.broadcast_to(scenario.d_prime, 2)
         d_prime = rng.uniform(low, high, n_pets)[pet]
@@ -202,21 +226,27 @@ def _scores_of_confusion(
     return np.asarray(np.log(chance[1] / chance[0])[np.minimum(named, len(chance[0]) - 1)])
 
 
+def _beta_scores(spread: float, negative: NDArray[np.bool_], rng: np.random.Generator) -> Array:
+    """Draw scores p ~ Beta whose clips are negative with chance p, and return their log ratio."""
+    a, b = spread * NEGATIVE_SHARE, spread * (1 - NEGATIVE_SHARE)
+    score = np.where(negative, rng.beta(a + 1, b, len(negative)), rng.beta(a, b + 1, len(negative)))
+    return np.asarray(logit(np.clip(score, P_SMALLEST, 1 - P_SMALLEST)) - logit(NEGATIVE_SHARE))
+
+
 def day_evidence(clips: Clips, *, calibrated: bool = True) -> tuple[Array, Ints]:
     """Return days' log likelihoods (n_pets, n_weeks, 7, 39), sessions (n_pets, n_weeks, 7)."""
     n_days = clips.n_weeks * WEEK
     session = sessions(clips.time_s + clips.pet * float(2 * n_days * N_DAY_S))
     cell = clips.pet * n_days + (clips.time_s // N_DAY_S).astype(np.int64)
-    first = np.unique(session, return_index=True)[1]
-    weight = evidence_weights(session, cell[first][session])
     limit = np.log(LARGEST_RATIO)
     ratio = clips.log_ratio * (1.0 if calibrated else UNCALIBRATED_TEMPER)
-    per_clip = clip_log_likelihood(np.clip(ratio, -limit, limit), weight)
-    evidence = np.zeros((clips.n_pets * n_days, per_clip.shape[1]))
+    per_session = session_log_likelihood(np.clip(ratio, -limit, limit), session, cell)
+    cell = cell[np.unique(session, return_index=True)[1]]
+    evidence = np.zeros((clips.n_pets * n_days, per_session.shape[1]))
     if len(cell):
         starts = np.flatnonzero(np.diff(cell, prepend=-1))
-        evidence[cell[starts]] = np.add.reduceat(per_clip, starts, axis=0)
-    n_sessions = np.bincount(cell[first], minlength=clips.n_pets * n_days)
+        evidence[cell[starts]] = np.add.reduceat(per_session, starts, axis=0)
+    n_sessions = np.bincount(cell, minlength=clips.n_pets * n_days)
     shape = (clips.n_pets, clips.n_weeks, WEEK)
     return evidence.reshape(*shape, -1), n_sessions.reshape(shape)
 
@@ -336,23 +366,24 @@ def _reason(clips: Clips, index: int) -> Reason:
 
 SESSIONS_PER_WEEK = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 BUDGETS = (0.1, 0.25, 0.5, 1.0, 2.0)
-SAFETY = 0.7  # the table aims at this share of a budget: room for pets unlike the simulated ones
+SAFETY = 0.8  # the table aims at this share of a budget: room for pets unlike the simulated ones
 
 # Pets for the table are drawn from all of these, so that it is not tuned to one kind of wander.
 MIXED = (
     Scenario(),
     Scenario(base_rate=(2, 6), wander_memory=0.7, d_prime=(1.3, 2.6)),
     Scenario(base_rate=(2, 6), daily_sd=0.5, worry=0.5, d_prime=(1.3, 2.6)),
+    Scenario(burst=0.8, wander_sd=0.25),
     Scenario(daily_sd=0.5, wander_memory=0.5, worry=0.5),
 )
 PLAY_BASE = (4.0, 5.0)
 
 
-def calibrate(question: str, clips_per_week: float, n_pets: int, seed: int) -> list[float]:
-    """Find the thresholds for each budget: which highest CUSUM of a year is rare enough."""
+def calibrate(question: str, per_week: float, n_pets: int, seed: int) -> list[float]:
+    """Find each budget's threshold at some sessions a week: a year's highest CUSUM, rare enough."""
     highest = []
     for number, scenario in enumerate(MIXED):
-        pets = replace(scenario, clips_per_week=clips_per_week, n_weeks=52)
+        pets = replace(scenario, clips_per_week=per_week * (1 + scenario.burst), n_weeks=52)
         if question == "play_fall":
             pets = replace(pets, base_rate=PLAY_BASE, worry=0.0)
         for batch in range(max(1, n_pets // 500)):

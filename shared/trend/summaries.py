@@ -12,7 +12,13 @@ import numpy as np
 from scipy.special import gammaln
 
 from shared.trend.context import part_shares, reason_shares
-from shared.trend.evidence import NEGATIVE_SIDE, Side, log_ratios, score_table
+from shared.trend.evidence import (
+    NEGATIVE_SIDE,
+    Side,
+    log_ratios,
+    score_table,
+    session_log_likelihood,
+)
 from shared.trend.history import NO_KNOWLEDGE, Priors
 from shared.trend.observations import (
     EPOCH_DAY,
@@ -29,7 +35,6 @@ from shared.trend.rate import (
     Array,
     Rate,
     RatePrior,
-    clip_log_likelihood,
     posterior,
     rate_of,
 )
@@ -110,7 +115,7 @@ def _rate(line: Timeline, side: Side, prior: RatePrior) -> Rate | None:
     if not line.clips:
         return None
     ratio = log_ratios(line.clips, score_table(line.clips), side)
-    mass = posterior(clip_log_likelihood(ratio, line.weight), prior)
+    mass = posterior(session_log_likelihood(ratio, line.session, line.day), prior)
     return rate_of(mass, len(line.clips), len(np.unique(line.session)))
 
 

@@ -4,9 +4,31 @@ import json
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
 from cli import evaluate_trend, naive_trend_rules
-from shared.trend.simulator import Scenario
+from shared.trend.evidence import NEGATIVE_SHARE
+from shared.trend.simulator import Scenario, day_evidence, simulate
+
+
+def test_beta_scores_are_calibrated_exactly():
+    rng = np.random.default_rng(4)
+    clips = simulate(Scenario(beta_spread=1.15, base_rate=0.3, wander_sd=0.0), 400, rng)
+    chance = expit(clips.log_ratio + logit(NEGATIVE_SHARE))
+    for low in (0.1, 0.3, 0.6, 0.8):
+        within = (chance >= low) & (chance < low + 0.1)
+        n = within.sum()
+        expected = chance[within].mean()
+        error = np.sqrt(expected * (1 - expected) / n)
+        assert abs(clips.negative[within].mean() - expected) < 4 * error
+
+
+def test_a_burst_is_one_session_and_the_clip_rate_stays():
+    rng = np.random.default_rng(4)
+    clips = simulate(Scenario(burst=0.8), 200, rng)
+    per_week = len(clips.pet) / clips.n_pets / clips.n_weeks
+    assert per_week == pytest.approx(5.0, rel=0.04)
+    assert day_evidence(clips)[1].sum() < 0.65 * len(clips.pet)
 
 
 def make_row(scenario, clips_per_week, alerts=0.3, caught=0.8):
@@ -40,6 +62,14 @@ def test_the_card_holds_within_budget_and_fails_over_it():
     assert evaluate_trend.holds(make_rows())
     assert not evaluate_trend.holds(make_rows(alerts=0.51))
     assert not evaluate_trend.holds(make_rows(caught=0.74))
+
+
+def test_a_rise_that_only_bursts_hide_fails_the_card():
+    rows = make_rows()
+    bursts = next(row for row in rows if row["scenario"].startswith("bursts (0.8"))
+    assert evaluate_trend.holds(rows)
+    rows[rows.index(bursts) + 1]["caught_within_8_weeks"]["rate"] = 0.49
+    assert not evaluate_trend.holds(rows)
 
 
 def test_a_scenario_that_is_only_reported_does_not_decide():

@@ -23,12 +23,21 @@ from shared.trend.evidence import (
     PLAY_SIDE,
     log_ratios,
     score_table,
+    session_log_likelihood,
     verdict_log_ratio,
 )
 from shared.trend.lines import line, mann_kendall_p, theil_sen
 from shared.trend.mood import mood
 from shared.trend.observations import CLASSES, evidence_weights, sessions
-from shared.trend.rate import clip_log_likelihood, p_rise, posterior, quantile, rate_of
+from shared.trend.rate import (
+    RATE_GRID,
+    clip_log_likelihood,
+    log_prior,
+    p_rise,
+    posterior,
+    quantile,
+    rate_of,
+)
 
 BEGIN = datetime(2025, 3, 29, 12, tzinfo=UTC)
 
@@ -135,9 +144,47 @@ def test_the_chance_of_a_rise_is_a_chance():
     assert p_rise(low, low) < 0.5
 
 
+def test_the_clips_of_a_pet_unlike_the_population_overrule_the_prior():
+    always_tense = clip_log_likelihood(np.full(20, 3.0), np.ones(20)).sum(axis=0)
+    mass = np.exp(log_prior(RatePrior(2, 6)) + always_tense)
+    sure_of_the_prior = (2 + 20) / (2 + 6 + 20)
+    assert mass @ RATE_GRID / mass.sum() > sure_of_the_prior + 0.05
+
+
 def test_sessions_span_at_most_two_hours():
     hours = np.array([0, 1, 1.9, 2.5, 4.4, 30])
     assert sessions(hours * 3600).tolist() == [0, 0, 0, 1, 1, 2]
+
+
+def evidence_of(ratios, session, day=None):
+    """Nats by which each session speaks for a rate of 50 % against 12 %."""
+    session = np.array(session)
+    day = np.array(session if day is None else day)
+    rows = session_log_likelihood(np.array(ratios, dtype=float), session, day)
+    return rows[:, 23] - rows[:, 13]
+
+
+def test_a_session_of_one_clip_says_what_the_clip_says():
+    ratios = np.array([2.0, -1.0, 0.3])
+    alone = session_log_likelihood(ratios, np.arange(3), np.arange(3))
+    assert alone == pytest.approx(clip_log_likelihood(ratios, np.ones(3)))
+
+
+def test_a_second_clip_that_says_the_same_makes_the_mood_surer_and_is_no_second_moment():
+    (one,) = evidence_of([1.5], [0])
+    (both,) = evidence_of([1.5, 1.5], [0, 0])
+    assert one < both < 2 * one
+
+
+def test_a_second_clip_that_says_the_opposite_takes_it_back():
+    (one,) = evidence_of([1.5], [0])
+    (both,) = evidence_of([1.5, -1.5], [0, 0])
+    assert both < one
+
+
+def test_sessions_of_one_day_count_for_less_than_on_two_days():
+    apart, together = (evidence_of([1.5, 1.5], [0, 1], day).sum() for day in ([4, 5], [4, 4]))
+    assert together == pytest.approx(apart / 1.2)
 
 
 def test_alike_looks_share_their_weight():
