@@ -57,13 +57,14 @@ def decode(clip: Path) -> int:
 def of_clip(clip: Path, name: str, repeats: int, models: run.Models, how: str) -> list[Figure]:
     """Measure the whole and each stage of a clip."""
     extracted = extract(clip, species="dog", models=models.extract)
-    encoding = encode(extracted, models.encode)
+    faces = models.bundle.manifest.reads_faces
+    encoding = encode(extracted, models.encode, faces=faces)
     took = timing.medians(
         repeats,
         decode=lambda: decode(clip),
         whole=lambda: run.analyze(clip, species="dog", models=models),
         extract=lambda: extract(clip, species="dog", models=models.extract),
-        encode=lambda: encode(extracted, models.encode),
+        encode=lambda: encode(extracted, models.encode, faces=faces),
         fuse=lambda: fuse(extracted, encoding, models.bundle, "dog"),
     )
     target = at_most(took["whole"] / took["decode"], MOST_OF_DECODE, f"<= {MOST_OF_DECODE} x")
@@ -112,7 +113,7 @@ def against_seed(clip: Path, name: str, repeats: int, models: run.Models) -> lis
     took = timing.medians(
         repeats,
         whole=lambda: run.analyze(clip, species="dog", models=models),
-        networks=lambda: encode(extracted, models.encode),
+        networks=lambda: encode(extracted, models.encode, faces=False),
         seed_whole=lambda: theirs.networks(seed.pictures(clip), seed.sound(clip)),
         seed_networks=lambda: theirs.networks(pictures, sound),
     )

@@ -83,7 +83,7 @@ def analyze_all(
         path, species=species, models=models.extract, on_progress=lambda f: on_progress(0.9 * f)
     )
     extracted_at = perf_counter()
-    encoding = encode(extracted, models.encode)
+    encoding = encode(extracted, models.encode, faces=models.bundle.manifest.reads_faces)
     encoded_at = perf_counter()
     on_progress(0.97)
     assessment = fuse(extracted, encoding, models.bundle, species)

@@ -24,7 +24,7 @@ Square = tuple[float, float, float, float]  # x0, y0, x1, y1 as shares; may leav
 
 
 def crops(
-    pictures: NDArray[np.uint8],
+    pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
     boxes: Sequence[Box | None],
     masks: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:

@@ -31,6 +31,7 @@ MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the 
 PICTURE_INTERVAL_S = 0.5  # the seed's sampler: 0, 0.5, 1.0 ... s
 PICTURE_SIDE_PX = 640
 GREY_MAX_FPS = 30.0
+LEAST_AVERAGED = 4  # rows of luma into one of the grey stream, where there are as many
 
 # A demuxer that follows other files (hls, concat, dash) must never be chosen by content.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg"
@@ -299,8 +300,8 @@ def luma_at(frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def thinned(luma: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
-    """Leave out every other row where eight or more would be averaged into one: reads half."""
-    return luma[::2] if luma.shape[0] >= 8 * height else luma
+    """Leave rows out so that no more than four to seven are averaged into one: reads less."""
+    return luma[:: max(1, luma.shape[0] // (LEAST_AVERAGED * height))]
 
 
 def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
