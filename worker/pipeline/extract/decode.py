@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import av
 import cv2
@@ -72,7 +73,19 @@ class Decoded:
     sound: AudioTrack | None
 
 
-def decode(path: Path, *, on_progress: Callable[[float], None]) -> Decoded:
+class Onlooker(Protocol):
+    """Something that begins with the pictures before the last one is decoded."""
+
+    def see_grey(self, frame: NDArray[np.uint8]) -> None:
+        """Take a frame of the grey stream."""
+
+    def see_picture(self, picture: NDArray[np.uint8], time_s: float) -> None:
+        """Take a colour picture and its time."""
+
+
+def decode(
+    path: Path, *, on_progress: Callable[[float], None], onlooker: Onlooker | None = None
+) -> Decoded:
     """Decode a clip once; a partly damaged one yields what is readable.
 
     Raises ClipUnreadable, ClipNoVideo, ClipTooShort, ClipTooLong, ClipTooDemanding.
@@ -81,7 +94,7 @@ def decode(path: Path, *, on_progress: Callable[[float], None]) -> Decoded:
         video = choose_video(container)
         audio = next(iter(container.streams.audio), None)
         duration_s = claimed_duration(container, video)
-        watcher, listener = Watcher(), Listener()
+        watcher, listener = Watcher(onlooker), Listener()
         steps = Steps(duration_s, on_progress)
         errors = 0
         for frame in frames_of(container, video, audio):
@@ -194,7 +207,8 @@ class Steps:
 class Watcher:
     """Collects pictures and the motion stream from video frames as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, onlooker: Onlooker | None = None) -> None:
+        self.onlooker = onlooker
         self.pictures: list[NDArray[np.uint8]] = []
         self.picture_times_s: list[float] = []
         self.grey: list[NDArray[np.uint8]] = []
@@ -223,9 +237,13 @@ class Watcher:
         if not self.grey or time_s - self.grey_times_s[-1] >= 0.9 / GREY_MAX_FPS:
             self.grey.append(self.motion_picture(frame))
             self.grey_times_s.append(time_s)
+            if self.onlooker:
+                self.onlooker.see_grey(self.grey[-1])
         if time_s >= self.next_picture_s - 1e-3:
             self.pictures.append(self.colour_picture(frame))
             self.picture_times_s.append(time_s)
+            if self.onlooker:
+                self.onlooker.see_picture(self.pictures[-1], time_s)
 
     @property
     def next_picture_s(self) -> float:

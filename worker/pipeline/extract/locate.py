@@ -4,10 +4,11 @@ Without a detector nothing is claimed about the subject (`guess.py` says where s
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,16 +82,19 @@ class Look:
 
 
 def locate(
-    pictures: NDArray[np.uint8], times_s: NDArray[np.float64], detector: Detector | None
+    pictures: NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    detector: Detector | None,
+    looks: Mapping[int, Look] = MappingProxyType({}),
 ) -> Pet:
-    """Follow one pet through pictures (n, h, w, 3) RGB.
+    """Follow one pet through pictures (n, h, w, 3) RGB; `looks`: those that were taken already.
 
     Looks every two seconds, and in between as long as two looks do not show the same animal in the
     same place; boxes are carried over what was not looked at, and matched where it was missed.
     """
     if detector is None:
         return nothing(len(pictures), None)
-    looks = look_through(pictures, times_s, detector)
+    looks = look_through(pictures, times_s, detector, looks)
     looked = sorted(looks)
     sure = [looks[i].sure for i in looked]
     pets = [f for found in sure for f in found if f.kind in COCO_SPECIES]
@@ -116,13 +120,16 @@ def nothing(count: int, seen: int | None) -> Pet:
 
 
 def look_through(
-    pictures: NDArray[np.uint8], times_s: NDArray[np.float64], detector: Detector
+    pictures: NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    detector: Detector,
+    taken: Mapping[int, Look],
 ) -> dict[int, Look]:
     """Look at pictures until neighbouring looks agree or nothing lies between them."""
     looks: dict[int, Look] = {}
     wanted = due(times_s)
     while wanted:
-        looks |= {i: look_for_animals(pictures[i], detector) for i in wanted}
+        looks |= {i: taken.get(i) or look_for_animals(pictures[i], detector) for i in wanted}
         wanted = [
             (i + j) // 2
             for i, j in pairwise(sorted(looks))
@@ -160,13 +167,18 @@ def animals(found: list[Found]) -> list[Found]:
 
 def due(times_s: NDArray[np.float64]) -> list[int]:
     """Return the pictures to look at: the first, then one every two seconds, and the last."""
-    chosen = [0]
+    chosen: list[int] = []
     for i, t in enumerate(times_s):
-        if t - times_s[chosen[-1]] >= LOOK_INTERVAL_S - 0.05:
+        if is_due(t, times_s[chosen[-1]] if chosen else None):
             chosen.append(i)
     if len(times_s) - 1 not in chosen:
         chosen.append(len(times_s) - 1)
     return chosen
+
+
+def is_due(time_s: float, looked_s: float | None) -> bool:
+    """Tell whether a picture is looked at, given when the last one was."""
+    return looked_s is None or time_s - looked_s >= LOOK_INTERVAL_S - 0.05
 
 
 def follow(looks: list[list[Found]]) -> list[Found | None]:
