@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from worker.pipeline.extract.detect import Detector
 from worker.pipeline.extract.flow import Flow, Follower, follow_blocks
-from worker.pipeline.extract.locate import Look, is_due, look_for_animals
+from worker.pipeline.extract.locate import Look, expected, is_due, look_for_animals
 
 FRAMES_AT_ONCE = 15  # of the motion stream: handing over each alone costs more than it saves
 
@@ -24,7 +24,8 @@ class Ahead:
         self.follower = Follower()
         self.waiting: list[NDArray[np.uint8]] = []
         self.followed: list[Future[None]] = []
-        self.looks: dict[int, Future[Look]] = {}
+        self.looking: list[Future[None]] = []
+        self.looks: dict[int, Look] = {}
         self.seen = 0
         self.looked_s: float | None = None
 
@@ -37,9 +38,15 @@ class Ahead:
     def see_picture(self, picture: NDArray[np.uint8], time_s: float) -> None:
         """Take a colour picture; look at it if `locate` will."""
         if self.detector is not None and is_due(time_s, self.looked_s):
-            self.looks[self.seen] = self.beside.submit(look_for_animals, picture, self.detector)
+            self.looking.append(self.beside.submit(self.look, self.seen, picture))
             self.looked_s = time_s
         self.seen += 1
+
+    def look(self, i: int, picture: NDArray[np.uint8]) -> None:
+        """Look at a picture, given what was seen before it."""
+        assert self.detector is not None
+        last = expected(self.looks, i)
+        self.looks[i] = look_for_animals(picture, self.detector, last)
 
     def hand_over(self) -> None:
         """Have the frames followed that wait for it."""
@@ -50,7 +57,9 @@ class Ahead:
         """Return what was seen in pictures of the whole clip; nothing of a part's."""
         if (shown.start, shown.stop) != (0, self.seen):
             return {}
-        return {i: look.result() for i, look in self.looks.items()}
+        for one in self.looking:
+            one.result()
+        return self.looks
 
     def flow_in(self, grey: NDArray[np.uint8], whole: int) -> Flow:
         """Return the flow of grey (m, h, w): all of the clip's `whole` frames, or a shot's."""

@@ -66,7 +66,7 @@ def resampled(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]
     whole.sample_rate = rate_hz
     resampler = to_mono(ENCODER_RATE_HZ)
     chunks = [out.to_ndarray()[0] for f in (whole, None) for out in resampler.resample(f)]
-    return np.clip(np.concatenate(chunks), -1.0, 1.0)
+    return np.asarray(np.clip(np.concatenate(chunks), -1.0, 1.0), np.float32)
 
 
 def to_mono(rate_hz: int) -> av.AudioResampler:
