@@ -193,6 +193,21 @@ def test_of_a_clip_with_cuts_only_the_shot_counts(clip):
     assert np.array_equal(flow.blocks, follow_blocks(decoded.grey[30:]).blocks)
 
 
+def test_after_a_cut_nothing_is_begun():
+    frames = np.full((40, 90, 160), 10, np.uint8)
+    frames[20:] = 200
+    picture = np.zeros((90, 160, 3), np.uint8)
+    with ThreadPoolExecutor(1) as beside:
+        ahead = Ahead(beside, FromClose())
+        for i, frame in enumerate(frames):
+            ahead.see_grey(frame)
+            if i % 15 == 0:
+                ahead.see_picture(picture, i / 5)
+        assert list(ahead.looks_in(slice(0, 3))) == [0, 1]
+        flow = ahead.flow_in(frames[:20], len(frames))
+    assert np.array_equal(flow.blocks, follow_blocks(frames[:20]).blocks)
+
+
 def test_overlapping_boxes_are_one_animal():
     assert suppress([dog(0.1, 0.9), dog(0.12, 0.6), dog(0.6, 0.5)]) == [
         dog(0.1, 0.9),
