@@ -193,6 +193,17 @@ def test_of_a_clip_with_cuts_only_the_shot_counts(clip):
     assert np.array_equal(flow.blocks, follow_blocks(decoded.grey[30:]).blocks)
 
 
+def test_of_large_frames_nothing_is_begun_beside_the_decoder(clip, monkeypatch):
+    monkeypatch.setattr("worker.pipeline.extract.decode.MOST_AHEAD_PIXELS", 1000)
+    path, _ = clip(SHORT)
+    with ThreadPoolExecutor(1) as beside:
+        ahead = Ahead(beside, FromClose())
+        decoded = decode(path, on_progress=lambda fraction: None, onlooker=ahead)
+        assert ahead.looks_in(slice(0, len(decoded.pictures))) == {}
+        flow = ahead.flow_in(decoded.grey, len(decoded.grey))
+    assert np.array_equal(flow.blocks, follow_blocks(decoded.grey).blocks)
+
+
 def test_after_a_cut_nothing_is_begun():
     frames = np.full((40, 90, 160), 10, np.uint8)
     frames[20:] = 200

@@ -28,6 +28,7 @@ class Ahead:
         self.beside, self.detector = beside, detector
         self.follower = Follower()
         self.last: NDArray[np.uint8] | None = None
+        self.frames = 0
         self.waiting: list[NDArray[np.uint8]] = []
         self.followed: list[Future[None]] = []
         self.looking: list[Future[None]] = []
@@ -40,6 +41,7 @@ class Ahead:
         """Take a frame of the motion stream."""
         changed = 0.0 if self.last is None else cv2.mean(cv2.absdiff(frame, self.last))[0]
         self.is_cut |= changed > CUT_DIFFERENCE
+        self.frames += 1
         self.last = frame
         if self.is_cut:
             return
@@ -68,7 +70,7 @@ class Ahead:
 
     def flow_in(self, grey: NDArray[np.uint8], whole: int) -> Flow:
         """Return the flow of grey (m, h, w): all of the clip's `whole` frames, or a shot's."""
-        if self.is_cut or len(grey) != whole:
+        if self.is_cut or not len(grey) == whole == self.frames:
             return follow_blocks(grey)
         for part in self.followed:
             part.result()

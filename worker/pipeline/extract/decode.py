@@ -25,6 +25,7 @@ MIN_DURATION_S = 2.0
 MAX_DURATION_S = 60.0
 ROUNDING_S = 0.5  # containers round the last frame and the sound's padding up
 MAX_PIXELS = 4096 * 4096
+MOST_AHEAD_PIXELS = 4_000_000  # of larger frames the decoder holds so much that networks must wait
 MAX_STREAMS = 32
 MAX_FRAMES = int(MAX_DURATION_S * 240)
 MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the time
@@ -258,6 +259,8 @@ class Watcher:
         """Return seconds from the first picture; None for a frame whose time does not advance."""
         if self.start_s is None:
             check_size(frame.width, frame.height)
+            if frame.width * frame.height > MOST_AHEAD_PIXELS:
+                self.onlooker = None
             self.start_s = float(frame.time or 0.0)
             self.rotation = int(frame.rotation)
             self.size = displayed_size(frame)

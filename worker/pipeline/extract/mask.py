@@ -16,7 +16,6 @@ from worker.pipeline.extract.detect import Box
 MASK_PX = 64  # as `keypoints.MASK_PX`: a silhouette's side, over the square around the box
 CUT_PX = 96  # side of the square that GrabCut sees; at 64 px thin legs are lost
 MOST_CUTS = 8  # pictures of one clip; the others' silhouettes lie between their neighbours'
-MOST_CUTS_BESIDE = 4  # where a network has seen the others; eight of `davis-dog` gain nothing
 ROUNDS = 1  # more cost as much again and gain nothing (docs/signals.md)
 SURE_BACK, SURE_PET = 0.1, 0.9  # a network's probabilities that are not to be argued with
 CORE = 0.25  # of half the box's sides: the ellipse in its middle that is the pet for sure
@@ -40,8 +39,7 @@ def silhouettes(
     known = [i for i, b in enumerate(boxes) if b is not None]
     if not known:
         return masks
-    most = MOST_CUTS if prior is None else MOST_CUTS_BESIDE
-    chosen = [known[k] for k in spread(len(known), most)]
+    chosen = [known[k] for k in spread(len(known), MOST_CUTS)]
 
     def cut(i: int) -> Masks:
         box = boxes[i]
