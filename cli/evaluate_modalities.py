@@ -54,7 +54,7 @@ def answers(path: Path, species: Species, models: "Models") -> dict[str, str]:
         extracted = extract(path, species=species, models=models.extract)
     except InputError as error:
         return {"all": error.code}
-    encoding = encode(extracted, models.encode)
+    encoding = encode(extracted, models.encode, faces=models.bundle.manifest.reads_faces)
     found = {"all": said(fuse(extracted, encoding, models.bundle, species))}
     had = {
         "no sound": extracted.facts.sound is not None and extracted.facts.sound.usable,

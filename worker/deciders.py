@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from shared import storage
-from shared.errors import BundleInvalid, MediaMissing
+from shared.errors import BundleInvalid, MediaMissing, StorageUnavailable
 from shared.settings import settings
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
@@ -33,6 +33,15 @@ def shadow() -> Bundle | None:
     """Return the bundle that is run beside the one that answers, if there is one."""
     place = settings().shadow_bundle
     return None if place is None else at(place)
+
+
+def may_read_faces(name: str | None) -> bool:
+    """Tell whether a bundle that will be asked reads faces, or cannot be read by this worker."""
+    try:
+        asked = (named(name), shadow())
+    except (BundleInvalid, StorageUnavailable):
+        return True
+    return any(bundle is not None and bundle.manifest.reads_faces for bundle in asked)
 
 
 @functools.cache

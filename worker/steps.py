@@ -97,7 +97,8 @@ def encode(work: Work, data: Data) -> Data:
     started_at = time.monotonic()
     work.heartbeat.report(PROGRESS_AT_START[Step.ENCODE])
     assert data.extract is not None
-    encoding = encoding_stage.encode(data.extract, encoders())
+    faces = deciders.may_read_faces(work.lease.bundle)
+    encoding = encoding_stage.encode(data.extract, encoders(), faces=faces)
     return replace(data, encoding=encoding).with_time(Step.ENCODE, started_at)
 
 

@@ -150,3 +150,9 @@ def test_kappa_is_agreement_beyond_chance():
     assert found.share == pytest.approx(0.9)
     assert found.kappa == pytest.approx((0.9 - 0.5) / 0.5)
     assert found.distance == pytest.approx((40 * 0.1 + 10 * 0.3) / 50)
+
+
+def test_faces_are_encoded_unless_every_bundle_can_be_read_and_reads_none(choose, tmp_path):
+    assert not deciders.may_read_faces(None)
+    choose(shadow_bundle=str(tmp_path / "nowhere"))
+    assert deciders.may_read_faces(None)

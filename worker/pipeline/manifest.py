@@ -152,6 +152,11 @@ class Manifest(Part):
     licences: Licences
     provenance: dict[str, str] = {}
 
+    @property
+    def reads_faces(self) -> bool:
+        """Whether the network is given a sequence of faces."""
+        return any(f.frames is not None and f.of == "face" for f in self.features)
+
     @model_validator(mode="after")
     def whole(self) -> Self:
         """Refuse what contradicts itself."""

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-import cv2
-
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.extract import Detector, Extract, ExtractModels, extract, load_tagger
 from worker.pipeline.extract.given_pose import load_pose_network
 from worker.pipeline.fuse import Assessment, fuse
+from worker.pipeline.runtime import compute_alone
 from worker.pipeline.weights import places_of
 
 
@@ -46,7 +45,7 @@ def load_models(
 
 def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> ExtractModels:
     """Load only what the first step needs, for a process that runs nothing else."""
-    cv2.setNumThreads(1)  # pictures of 160 px: its threads cost more than they save
+    compute_alone()
     detector = bundles.find_weights("detector", weights_dir, cache_dir)
     tagger = bundles.find_weights("sound_tagger", weights_dir, cache_dir)
     return ExtractModels(
@@ -83,7 +82,7 @@ def analyze_all(
         path, species=species, models=models.extract, on_progress=lambda f: on_progress(0.9 * f)
     )
     extracted_at = perf_counter()
-    encoding = encode(extracted, models.encode)
+    encoding = encode(extracted, models.encode, faces=models.bundle.manifest.reads_faces)
     encoded_at = perf_counter()
     on_progress(0.97)
     assessment = fuse(extracted, encoding, models.bundle, species)

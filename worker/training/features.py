@@ -30,7 +30,7 @@ from worker.pipeline.extract.sound import measure_sound
 from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
 
-VERSION = "1"  # of what is computed here; a new one recomputes everything
+VERSION = "2"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
 METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
 MAX_HASHED = 8  # pictures of a clip that are hashed
@@ -139,7 +139,7 @@ def kept(one: Example, models: Models, folder: Path, variants: int) -> Features:
 def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
     """Return a clip's numbers. Raises what `extract` raises."""
     seen = extract(one.path, species=one.species, models=models.extract)
-    encoding = encode(seen, models.encode)
+    encoding = encode(seen, models.encode, faces=False)
     media, sound = seen.facts.media, seen.facts.sound
     boxes = seen.facts.pet.boxes[: len(seen.pictures)]
     shown = Seen(seen.pictures, boxes, (media.width, media.height))

@@ -130,3 +130,11 @@ def test_models_load_without_any_weights(tmp_path):
     assert models.extract.detector is None
     assert models.encode.audio is None
     assert models.bundle.name == "ethogram"
+
+
+@pytest.mark.parametrize(("of", "reads"), [("face", True), ("pet", False)])
+def test_only_a_network_that_is_given_faces_reads_them(of, reads):
+    sequence = {"name": "face", "width": 576, "frames": 16, "of": of}
+    manifest = Manifest.model_validate(LEARNED | {"features": [sequence]})
+    assert manifest.reads_faces is reads
+    assert not load_bundle(BUILT_IN).manifest.reads_faces

@@ -146,6 +146,17 @@ def test_sixteen_faces_are_encoded_in_their_order(measured):
     assert (np.diff(encoding.face[:, 0]) > 0).all()
 
 
+def test_faces_that_no_bundle_reads_are_not_encoded_and_that_is_said(measured):
+    faces = np.zeros((16, 224, 224, 3), np.uint8)
+    extracted = measured(LOUD)[0]
+    shown = replace(extracted.facts, face=replace(extracted.facts.face, why=""))
+    seen = replace(extracted, face_pictures=faces, facts=shown)
+    models = EncodeModels(VisionEncoder(Means(), "means"), None)
+    encoding = encode(seen, models, faces=False)
+    assert encoding.face is None
+    assert encoding.presence.face == "no bundle reads faces"
+
+
 def test_without_faces_the_reason_is_handed_on(measured):
     extracted = measured(LOUD)[0]
     hidden = replace(extracted.facts, face=replace(extracted.facts.face, why="no pet was found"))

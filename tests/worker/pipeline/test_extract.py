@@ -1,5 +1,6 @@
 """The first step as a whole, its file, and the pet's boxes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
@@ -8,10 +9,23 @@ import pytest
 
 from tests.clips import SAMPLES
 from worker.pipeline.extract import ArtifactInvalid, Detector, extract, load, save
+from worker.pipeline.extract.ahead import Ahead
 from worker.pipeline.extract.artifact import read, write
 from worker.pipeline.extract.crop import crop
+from worker.pipeline.extract.decode import decode
 from worker.pipeline.extract.detect import Found, overlap, suppress
-from worker.pipeline.extract.locate import How, apart, believed, carry, follow, locate
+from worker.pipeline.extract.flow import follow_blocks
+from worker.pipeline.extract.locate import (
+    How,
+    Look,
+    apart,
+    believed,
+    carry,
+    expected,
+    follow,
+    locate,
+    look_for_animals,
+)
 
 SHORT = replace(SAMPLES["no_sound"], duration_s=2.2)
 LOUD = replace(SAMPLES["talking_owner"], duration_s=2.2, width=160, height=96)
@@ -120,6 +134,89 @@ def test_a_faint_box_is_believed_only_where_it_continues_a_sure_one():
     faint, elsewhere = dog(0.12, 0.12), dog(0.7, 0.12)
     assert believed([dog(0.1), faint, elsewhere]) == [dog(0.1), faint, None]
     assert believed([faint, faint]) == [None, None]
+
+
+class FromClose:
+    """A detector that finds a dog in the middle of what it is shown, but not in a wide picture."""
+
+    def __init__(self, side=0.2):
+        self.side = side
+
+    def detect(self, picture, *, room=1.0, min_score):
+        half = self.side / 2
+        box = (0.5 - half, 0.5 - half, 0.5 + half, 0.5 + half)
+        return [] if picture.shape[1] > 320 else [Found(box, DOG, 0.5)]
+
+
+def test_a_small_animal_that_is_missed_is_looked_for_again_from_closer():
+    picture = np.zeros((360, 640, 3), np.uint8)
+    seen = look_for_animals(picture, FromClose(), last=(0.55, 0.5, 0.65, 0.6))
+    assert seen.sure[0].box == pytest.approx((0.55, 0.5, 0.65, 0.6), abs=2e-3)
+    assert look_for_animals(picture, FromClose(), last=(0.2, 0.2, 0.7, 0.7)).sure == []
+    assert look_for_animals(picture, FromClose()).sure == []
+
+
+def test_what_is_found_from_closer_has_about_the_size_of_what_was_there():
+    picture = np.zeros((360, 640, 3), np.uint8)
+    assert look_for_animals(picture, FromClose(0.9), last=(0.55, 0.5, 0.65, 0.6)).sure == []
+
+
+def test_a_small_animal_is_looked_for_where_the_last_look_saw_it():
+    looks = {0: Look([Found((0.1, 0.1, 0.2, 0.2), DOG, 0.7)], []), 4: Look([], [])}
+    assert expected(looks, 8) == (0.1, 0.1, 0.2, 0.2)
+    assert expected(looks, 0) is None
+
+
+def test_what_begins_while_the_clip_is_decoded_finds_the_same(clip):
+    path, _ = clip(SHORT)
+    detector = FromClose()
+    with ThreadPoolExecutor(1) as beside:
+        ahead = Ahead(beside, detector)
+        decoded = decode(path, on_progress=lambda fraction: None, onlooker=ahead)
+        flow = ahead.flow_in(decoded.grey, len(decoded.grey))
+        looks = ahead.looks_in(slice(0, len(decoded.pictures)))
+    alone = follow_blocks(decoded.grey)
+    assert np.array_equal(flow.blocks, alone.blocks)
+    assert np.array_equal(flow.texture, alone.texture)
+    again = locate(decoded.pictures, decoded.picture_times_s, detector)
+    assert looks
+    assert locate(decoded.pictures, decoded.picture_times_s, detector, looks) == again
+
+
+def test_of_a_clip_with_cuts_only_the_shot_counts(clip):
+    path, _ = clip(SHORT)
+    with ThreadPoolExecutor(1) as beside:
+        ahead = Ahead(beside, FromClose())
+        decoded = decode(path, on_progress=lambda fraction: None, onlooker=ahead)
+        flow = ahead.flow_in(decoded.grey[30:], len(decoded.grey))
+        assert ahead.looks_in(slice(2, len(decoded.pictures))) == {}
+    assert np.array_equal(flow.blocks, follow_blocks(decoded.grey[30:]).blocks)
+
+
+def test_of_large_frames_nothing_is_begun_beside_the_decoder(clip, monkeypatch):
+    monkeypatch.setattr("worker.pipeline.extract.decode.MOST_AHEAD_PIXELS", 1000)
+    path, _ = clip(SHORT)
+    with ThreadPoolExecutor(1) as beside:
+        ahead = Ahead(beside, FromClose())
+        decoded = decode(path, on_progress=lambda fraction: None, onlooker=ahead)
+        assert ahead.looks_in(slice(0, len(decoded.pictures))) == {}
+        flow = ahead.flow_in(decoded.grey, len(decoded.grey))
+    assert np.array_equal(flow.blocks, follow_blocks(decoded.grey).blocks)
+
+
+def test_after_a_cut_nothing_is_begun():
+    frames = np.full((40, 90, 160), 10, np.uint8)
+    frames[20:] = 200
+    picture = np.zeros((90, 160, 3), np.uint8)
+    with ThreadPoolExecutor(1) as beside:
+        ahead = Ahead(beside, FromClose())
+        for i, frame in enumerate(frames):
+            ahead.see_grey(frame)
+            if i % 15 == 0:
+                ahead.see_picture(picture, i / 5)
+        assert list(ahead.looks_in(slice(0, 3))) == [0, 1]
+        flow = ahead.flow_in(frames[:20], len(frames))
+    assert np.array_equal(flow.blocks, follow_blocks(frames[:20]).blocks)
 
 
 def test_overlapping_boxes_are_one_animal():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from worker.pipeline.extract.flow import steady
 from worker.pipeline.extract.motion import Motion as Series
 from worker.pipeline.extract.rhythm import find_rhythms, measurable_bands, turning_points
 from worker.pipeline.extract.shots import find_shots
+from worker.pipeline.extract.travel import likeness_of
 
 SILENT = Sound(track=Track.NONE)
 WAG = ClipSpec(
@@ -115,6 +117,26 @@ def test_pacing_is_walking_to_and_fro():
 def test_a_path_turns_only_where_it_comes_back_far_enough():
     path = np.array([0, 1, 0.9, 2, 0.5, 0.6, 0.4, 2.2])
     assert turning_points(path, reach=0.5) == [3, 6]  # its start is no turn
+
+
+def test_the_likeness_of_a_masked_pattern_is_opencvs():
+    noise = np.random.default_rng(0)
+    image = cv2.GaussianBlur(noise.random((60, 90)).astype(np.float32) * 255, (0, 0), 2)
+    mask = (noise.random((20, 30)) > 0.3).astype(np.float32)
+    pattern = image[10:30, 40:70].copy()
+    theirs = cv2.matchTemplate(image, pattern, cv2.TM_CCOEFF_NORMED, mask=mask)
+    ours = likeness_of(image, pattern, mask)
+    assert np.abs(ours - theirs).max() < 1e-4
+    assert np.unravel_index(ours.argmax(), ours.shape) == (10, 40)
+
+
+def test_nothing_is_like_a_plain_surface():
+    noise = np.random.default_rng(0)
+    plain = np.full((60, 90), 200, np.float32)
+    pattern = noise.random((20, 30)).astype(np.float32) * 255
+    mask = np.ones((20, 30), np.float32)
+    assert np.abs(likeness_of(plain, pattern, mask)).max() < 0.1
+    assert np.abs(likeness_of(plain, plain[:20, :30], mask)).max() < 0.1
 
 
 def test_a_cut_is_found_and_the_longest_shot_chosen(measured):

@@ -11,7 +11,7 @@ from worker.pipeline.encode.batching import Batched
 from worker.pipeline.encode.stage import EncodeModels
 from worker.pipeline.encode.vision import VisionEncoder
 from worker.pipeline.encode.whisper import AudioEncoder
-from worker.pipeline.runtime import Network, OnnxNetwork, TorchNetwork
+from worker.pipeline.runtime import Network, OnnxNetwork, TorchNetwork, compute_alone
 from worker.pipeline.weights import Found
 
 CPU = "cpu"
@@ -30,6 +30,7 @@ def load_encoders(
     precision: str = "bf16",
 ) -> EncodeModels:
     """Load every encoder whose weights are found, on a device; on CPU where that is not there."""
+    compute_alone()
     made = {
         role: network_for(role, weights_dir, cache_dir, threads, usable(device), precision)
         for role in ("vision_encoder", "audio_encoder")

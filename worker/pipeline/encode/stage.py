@@ -1,6 +1,7 @@
 """The second step: numbers for learned bundles. A missing network leaves its part out."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from worker.pipeline.extract.windows import WINDOW_S
 
 FRAMES_PER_S = 50  # of the sound encoder
 NO_FACES = "no faces were cut out"
+NO_READER = "no bundle reads faces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +67,41 @@ class Encoding:
 PRESENCE = TypeAdapter(Presence)
 
 
-def encode(extracted: Extract, models: EncodeModels) -> Encoding:
-    """Encode what is there with what is loaded."""
-    vision = models.vision.encode(extracted.pictures) if models.vision else None
-    face = None
-    if models.vision and extracted.face_pictures is not None:
-        face = models.vision.encode(extracted.face_pictures)
+def encode(extracted: Extract, models: EncodeModels, *, faces: bool = True) -> Encoding:
+    """Encode what is there with what is loaded: sound beside pictures.
+
+    `faces`: whether the face sequence is, which costs as much as the pictures do.
+    """
     why_no_audio = audio_missing(extracted, models)
-    audio = windows = None
-    if not why_no_audio:
-        assert extracted.audio_16k is not None
-        assert models.audio is not None
-        samples = extracted.audio_16k.astype(np.float32) / np.float32(32_767)
-        frames = models.audio.all_frames(samples)
-        audio, windows = np.asarray(frames.mean(axis=0), np.float32), by_window(frames, extracted)
+    with ThreadPoolExecutor(1) as beside:
+        coming = None if why_no_audio else beside.submit(hear, extracted, models)
+        vision = models.vision.encode(extracted.pictures) if models.vision else None
+        face = None
+        if faces and models.vision and extracted.face_pictures is not None:
+            face = models.vision.encode(extracted.face_pictures)
+        audio, windows = coming.result() if coming else (None, None)
+    no_face = "weights not found" if faces else NO_READER
     presence = Presence(
         vision="" if vision is not None else "weights not found",
         audio=why_no_audio,
         pose=pose_missing(extracted),
         made_by=makers(models, {"vision": vision is not None, "audio": audio is not None})
         | ({"pose": extracted.facts.pose_by} if extracted.facts.pose_by else {}),
-        face=extracted.face_why or ("" if face is not None else "weights not found"),
+        face=extracted.face_why or ("" if face is not None else no_face),
     )
     posture = None if presence.pose else extracted.posture
     rows, known = (posture.rows, posture.known) if posture else (None, None)
     return Encoding(presence, vision, audio, rows, known, windows, face)
+
+
+def hear(
+    extracted: Extract, models: EncodeModels
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the sound's mean (384,) and its windows' means (w, 384)."""
+    assert extracted.audio_16k is not None
+    assert models.audio is not None
+    frames = models.audio.all_frames(extracted.audio_16k.astype(np.float32) / np.float32(32_767))
+    return np.asarray(frames.mean(axis=0), np.float32), by_window(frames, extracted)
 
 
 def by_window(frames: NDArray[np.float32], extracted: Extract) -> NDArray[np.float32]:

@@ -24,7 +24,7 @@ Square = tuple[float, float, float, float]  # x0, y0, x1, y1 as shares; may leav
 
 
 def crops(
-    pictures: NDArray[np.uint8],
+    pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
     boxes: Sequence[Box | None],
     masks: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
@@ -43,9 +43,9 @@ def blurred_outside(crop: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray
     size = (crop.shape[1], crop.shape[0])
     large = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
     wide = cv2.dilate(large, np.ones((HALO_PX, HALO_PX), np.uint8))
-    share = cv2.blur(wide, (SOFT_PX, SOFT_PX)).astype(np.uint16)[:, :, None]
+    share = cv2.blur(wide, (SOFT_PX, SOFT_PX)).astype(np.float32) / np.float32(255)
     away = cv2.blur(crop, (BLUR_PX, BLUR_PX))
-    return np.asarray((crop * share + away * (255 - share) + 127) // 255, np.uint8)
+    return np.asarray(cv2.blendLinear(crop, away, share, 1 - share), np.uint8)
 
 
 def square_of(box: Box, size: tuple[int, int]) -> Square:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import av
 import cv2
@@ -24,6 +25,7 @@ MIN_DURATION_S = 2.0
 MAX_DURATION_S = 60.0
 ROUNDING_S = 0.5  # containers round the last frame and the sound's padding up
 MAX_PIXELS = 4096 * 4096
+MOST_AHEAD_PIXELS = 4_000_000  # of larger frames the decoder holds so much that networks must wait
 MAX_STREAMS = 32
 MAX_FRAMES = int(MAX_DURATION_S * 240)
 MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the time
@@ -31,6 +33,7 @@ MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the 
 PICTURE_INTERVAL_S = 0.5  # the seed's sampler: 0, 0.5, 1.0 ... s
 PICTURE_SIDE_PX = 640
 GREY_MAX_FPS = 30.0
+LEAST_AVERAGED = 4  # rows of luma into one of the grey stream, where there are as many
 
 # A demuxer that follows other files (hls, concat, dash) must never be chosen by content.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg"
@@ -71,7 +74,19 @@ class Decoded:
     sound: AudioTrack | None
 
 
-def decode(path: Path, *, on_progress: Callable[[float], None]) -> Decoded:
+class Onlooker(Protocol):
+    """Something that begins with the pictures before the last one is decoded."""
+
+    def see_grey(self, frame: NDArray[np.uint8]) -> None:
+        """Take a frame of the grey stream."""
+
+    def see_picture(self, picture: NDArray[np.uint8], time_s: float) -> None:
+        """Take a colour picture and its time."""
+
+
+def decode(
+    path: Path, *, on_progress: Callable[[float], None], onlooker: Onlooker | None = None
+) -> Decoded:
     """Decode a clip once; a partly damaged one yields what is readable.
 
     Raises ClipUnreadable, ClipNoVideo, ClipTooShort, ClipTooLong, ClipTooDemanding.
@@ -80,7 +95,7 @@ def decode(path: Path, *, on_progress: Callable[[float], None]) -> Decoded:
         video = choose_video(container)
         audio = next(iter(container.streams.audio), None)
         duration_s = claimed_duration(container, video)
-        watcher, listener = Watcher(), Listener()
+        watcher, listener = Watcher(onlooker), Listener()
         steps = Steps(duration_s, on_progress)
         errors = 0
         for frame in frames_of(container, video, audio):
@@ -193,7 +208,8 @@ class Steps:
 class Watcher:
     """Collects pictures and the motion stream from video frames as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, onlooker: Onlooker | None = None) -> None:
+        self.onlooker = onlooker
         self.pictures: list[NDArray[np.uint8]] = []
         self.picture_times_s: list[float] = []
         self.grey: list[NDArray[np.uint8]] = []
@@ -222,9 +238,13 @@ class Watcher:
         if not self.grey or time_s - self.grey_times_s[-1] >= 0.9 / GREY_MAX_FPS:
             self.grey.append(self.motion_picture(frame))
             self.grey_times_s.append(time_s)
+            if self.onlooker:
+                self.onlooker.see_grey(self.grey[-1])
         if time_s >= self.next_picture_s - 1e-3:
             self.pictures.append(self.colour_picture(frame))
             self.picture_times_s.append(time_s)
+            if self.onlooker:
+                self.onlooker.see_picture(self.pictures[-1], time_s)
 
     @property
     def next_picture_s(self) -> float:
@@ -239,6 +259,8 @@ class Watcher:
         """Return seconds from the first picture; None for a frame whose time does not advance."""
         if self.start_s is None:
             check_size(frame.width, frame.height)
+            if frame.width * frame.height > MOST_AHEAD_PIXELS:
+                self.onlooker = None
             self.start_s = float(frame.time or 0.0)
             self.rotation = int(frame.rotation)
             self.size = displayed_size(frame)
@@ -299,8 +321,8 @@ def luma_at(frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def thinned(luma: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
-    """Leave out every other row where eight or more would be averaged into one: reads half."""
-    return luma[::2] if luma.shape[0] >= 8 * height else luma
+    """Leave rows out so that no more than four to seven are averaged into one: reads less."""
+    return luma[:: max(1, luma.shape[0] // (LEAST_AVERAGED * height))]
 
 
 def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:

@@ -67,6 +67,8 @@ def read(
     network than like a dog, and a held cat shares its box with who holds it.
     """
     grid, stride = grid_of(*sides)
+    likely = raw[:, 4] >= min_score  # no class's score can be higher than that of anything at all
+    raw, grid, stride = raw[likely], grid[likely], stride[likely]
     centre = (raw[:, :2] + grid) * stride
     extent = np.exp(np.minimum(raw[:, 2:4], 10)) * stride
     edges = np.concatenate([centre - extent / 2, centre + extent / 2], axis=1)
@@ -75,7 +77,7 @@ def read(
     for kinds in (ANIMALS, (PERSON,)):
         scores = raw[:, 4:5] * raw[:, [5 + k for k in kinds]]
         best = scores.argmax(axis=1)
-        score = scores.max(axis=1)
+        score = scores.max(axis=1, initial=0)
         found += suppress(
             [
                 Found(as_box(edges[i]), kinds[best[i]], round(float(score[i]), 4))

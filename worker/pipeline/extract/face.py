@@ -107,7 +107,9 @@ def sequence(
     size = (pictures.shape[2], pictures.shape[1])
     heads = {i: head_mask(face.boxes[i], boxes[i], masks[i], size) for i in set(chosen)}
     return crops(
-        pictures[chosen], [face.boxes[i] for i in chosen], np.stack([heads[i] for i in chosen])
+        [pictures[i] for i in chosen],
+        [face.boxes[i] for i in chosen],
+        np.stack([heads[i] for i in chosen]),
     )
 
 

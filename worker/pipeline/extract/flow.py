@@ -4,7 +4,7 @@ Dense flow at 160 px, averaged into blocks of 5 px; the camera's share is a simi
 fitted to the background. Knows nothing of pets: what is background is told as weights.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -49,28 +49,53 @@ def flow_size(width: int, height: int) -> tuple[int, int]:
 
 
 def follow_blocks(grey: NDArray[np.uint8]) -> Flow:
-    """Follow grey (m, h, w) uint8 from frame to frame.
+    """Follow grey (m, h, w) uint8 from frame to frame."""
+    follower = Follower()
+    follower.follow(grey)
+    return follower.flow(grey)
+
+
+class Follower:
+    """Follows a grey stream that is still growing.
 
     DIS optical flow, ultrafast but one scale finer (Kroeger et al. 2016, arXiv 1603.03590).
     """
-    size = flow_size(grey.shape[2], grey.shape[1])
-    blocks = (size[0] // BLOCK_PX, size[1] // BLOCK_PX)
-    small = np.stack([shrink(g, size) for g in grey])
-    flows = np.empty((len(small) - 1, blocks[1], blocks[0], 2), np.float32)
-    for i, flow in enumerate(dense(small)):
-        flows[i] = cv2.resize(flow, blocks, interpolation=cv2.INTER_AREA)
-    textures = [gradient(g, blocks) > MIN_TEXTURE for g in small[:-1:TEXTURE_EVERY]]
-    texture = np.repeat(np.array(textures, np.float32), TEXTURE_EVERY, axis=0)
-    return Flow(flows, texture[: len(flows)], size[0])
+
+    def __init__(self) -> None:
+        self.solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self.solver.setFinestScale(FINEST_SCALE)
+        self.last: NDArray[np.uint8] | None = None
+        self.dense: NDArray[np.float32] | None = None  # of the step before: where to start from
+        self.blocks: list[NDArray[np.float32]] = []
+
+    def follow(self, frames: Iterable[NDArray[np.uint8]]) -> None:
+        """Follow further frames (h, w) uint8, each from the one before it."""
+        for frame in frames:
+            small = shrink(frame, flow_size(frame.shape[1], frame.shape[0]))
+            if self.last is not None:
+                self.blocks.append(self.step(self.last, small))
+            self.last = small
+
+    def step(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return one step's flow (rows, columns, 2) in px."""
+        if self.dense is None:
+            self.dense = np.zeros((*before.shape, 2), np.float32)
+        self.dense = np.asarray(self.solver.calc(before, after, self.dense), np.float32)
+        mean = cv2.resize(self.dense, blocks_of(before), interpolation=cv2.INTER_AREA)
+        return np.asarray(mean, np.float32)
+
+    def flow(self, grey: NDArray[np.uint8]) -> Flow:
+        """Return the flow of all that was followed: grey (m, h, w) uint8."""
+        size = flow_size(grey.shape[2], grey.shape[1])
+        small = [shrink(g, size) for g in grey[:-1:TEXTURE_EVERY]]
+        textures = [gradient(g, blocks_of(g)) > MIN_TEXTURE for g in small]
+        texture = np.repeat(np.array(textures, np.float32), TEXTURE_EVERY, axis=0)
+        return Flow(np.stack(self.blocks), texture[: len(self.blocks)], size[0])
 
 
-def dense(small: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
-    """Yield the flow (h, w, 2) of each step; the array is overwritten by the next one."""
-    solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    solver.setFinestScale(FINEST_SCALE)
-    flow = np.zeros((*small.shape[1:], 2), np.float32)
-    for i in range(len(small) - 1):
-        yield np.asarray(solver.calc(small[i], small[i + 1], flow), np.float32)
+def blocks_of(small: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the (columns, rows) of blocks in a picture of the flow field's size."""
+    return small.shape[1] // BLOCK_PX, small.shape[0] // BLOCK_PX
 
 
 def gradient(image: NDArray[np.uint8], blocks: tuple[int, int]) -> NDArray[np.float32]:

@@ -4,10 +4,11 @@ Without a detector nothing is claimed about the subject (`guess.py` says where s
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,9 @@ LOOK_INTERVAL_S = 2.0
 STEADY_OVERLAP = 0.6  # of two looks' boxes: no need to look in between
 BRIDGED_S = 2.0  # between two detections no farther apart the pet is known to be
 STEP_BACK = 1.5
+CLOSER = 2
+SMALL = 0.04  # of the picture: an animal up to here is looked for again from closer
+ALIKE = 4.0  # times as large, or as small, as it was
 MOSTLY_INSIDE = 0.7
 SURE = 0.4  # from here on an animal counts when they are counted
 LINK = 2.0  # what a full overlap with the look before counts, in nats of prominence
@@ -81,16 +85,19 @@ class Look:
 
 
 def locate(
-    pictures: NDArray[np.uint8], times_s: NDArray[np.float64], detector: Detector | None
+    pictures: NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    detector: Detector | None,
+    looks: Mapping[int, Look] = MappingProxyType({}),
 ) -> Pet:
-    """Follow one pet through pictures (n, h, w, 3) RGB.
+    """Follow one pet through pictures (n, h, w, 3) RGB; `looks`: those that were taken already.
 
     Looks every two seconds, and in between as long as two looks do not show the same animal in the
     same place; boxes are carried over what was not looked at, and matched where it was missed.
     """
     if detector is None:
         return nothing(len(pictures), None)
-    looks = look_through(pictures, times_s, detector)
+    looks = look_through(pictures, times_s, detector, looks)
     looked = sorted(looks)
     sure = [looks[i].sure for i in looked]
     pets = [f for found in sure for f in found if f.kind in COCO_SPECIES]
@@ -116,13 +123,17 @@ def nothing(count: int, seen: int | None) -> Pet:
 
 
 def look_through(
-    pictures: NDArray[np.uint8], times_s: NDArray[np.float64], detector: Detector
+    pictures: NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    detector: Detector,
+    taken: Mapping[int, Look],
 ) -> dict[int, Look]:
     """Look at pictures until neighbouring looks agree or nothing lies between them."""
     looks: dict[int, Look] = {}
     wanted = due(times_s)
     while wanted:
-        looks |= {i: look_for_animals(pictures[i], detector) for i in wanted}
+        for i in wanted:
+            looks[i] = taken.get(i) or look_for_animals(pictures[i], detector, expected(looks, i))
         wanted = [
             (i + j) // 2
             for i, j in pairwise(sorted(looks))
@@ -131,26 +142,58 @@ def look_through(
     return looks
 
 
+def expected(looks: Mapping[int, Look], i: int) -> Box | None:
+    """Return where the last look before a picture saw an animal."""
+    for k in sorted((k for k in looks if k < i), reverse=True):
+        if looks[k].sure:
+            return max(looks[k].sure, key=prominence).box
+    return None
+
+
 def same_animal(before: list[Found], after: list[Found]) -> bool:
     """Tell whether two looks show one animal in one place."""
     one_each = len(before) == len(after) == 1
     return one_each and overlap(before[0].box, after[0].box) >= STEADY_OVERLAP
 
 
-def look_for_animals(picture: NDArray[np.uint8], detector: Detector) -> Look:
-    """Return a picture's animals; where none is clear, look again from further away.
+def look_for_animals(
+    picture: NDArray[np.uint8], detector: Detector, last: Box | None = None
+) -> Look:
+    """Return a picture's animals; where none is clear, look again from closer or further away.
 
-    A face that fills the picture is not found at full size (0 of 10 pictures of a beagle's face at
-    a threshold of .3, 6 at .2, all 10 with half as much room again), and of a body that nearly
-    fills it only a part is, or more than it: an unclear large box gives way to the farther look's.
+    Closer where the last one seen was small, and not found again. Further else: a face that fills
+    the picture is not found at full size (0 of 10 pictures of a beagle's face at a threshold of .3,
+    6 at .2, all 10 with half as much room again), and of a body that nearly fills it only a part
+    is, or more than it: an unclear large box gives way to the farther look's.
     """
     near = animals(detector.detect(picture, min_score=FAINT))
     sure = [f for f in near if f.score >= MIN_SCORE]
     if any(f.score >= CLEAR for f in sure):
         return Look(sure, sure)
+    if last is not None and area(last) <= SMALL:
+        if any(overlap(f.box, last) >= STEADY_OVERLAP for f in sure):
+            return Look(sure, near)
+        if close := look_closer(picture, detector, last):
+            return Look(close, suppress(near + close))
     far = animals(detector.detect(picture, room=STEP_BACK, min_score=FAINT))
     fits = [f for f in near if area(f.box) <= LARGE] if far else near
     return Look(sure or [f for f in far if f.score >= MIN_SCORE], suppress(fits + far))
+
+
+def look_closer(picture: NDArray[np.uint8], detector: Detector, last: Box) -> list[Found]:
+    """Return the animals of about the last one's size in half the picture around it."""
+    height, width = picture.shape[:2]
+    across, down = width // CLOSER, height // CLOSER
+    left = round((last[0] + last[2]) / 2 * width - across / 2)
+    top = round((last[1] + last[3]) / 2 * height - down / 2)
+    left, top = min(max(left, 0), width - across), min(max(top, 0), height - down)
+    part = picture[top : top + down, left : left + across]
+    scale, corner = np.array([across, down] * 2), np.array([left, top] * 2)
+    found = [
+        replace(f, box=as_box((corner + np.array(f.box) * scale) / np.array([width, height] * 2)))
+        for f in animals(detector.detect(part, min_score=MIN_SCORE))
+    ]
+    return [f for f in found if 1 / ALIKE <= area(f.box) / max(area(last), 1e-6) <= ALIKE]
 
 
 def animals(found: list[Found]) -> list[Found]:
@@ -160,13 +203,18 @@ def animals(found: list[Found]) -> list[Found]:
 
 def due(times_s: NDArray[np.float64]) -> list[int]:
     """Return the pictures to look at: the first, then one every two seconds, and the last."""
-    chosen = [0]
+    chosen: list[int] = []
     for i, t in enumerate(times_s):
-        if t - times_s[chosen[-1]] >= LOOK_INTERVAL_S - 0.05:
+        if is_due(t, times_s[chosen[-1]] if chosen else None):
             chosen.append(i)
     if len(times_s) - 1 not in chosen:
         chosen.append(len(times_s) - 1)
     return chosen
+
+
+def is_due(time_s: float, looked_s: float | None) -> bool:
+    """Tell whether a picture is looked at, given when the last one was."""
+    return looked_s is None or time_s - looked_s >= LOOK_INTERVAL_S - 0.05
 
 
 def follow(looks: list[list[Found]]) -> list[Found | None]:

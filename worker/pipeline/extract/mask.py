@@ -4,6 +4,7 @@ A network's silhouettes, where there is one, are where GrabCut starts and the bo
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -39,10 +40,14 @@ def silhouettes(
     if not known:
         return masks
     chosen = [known[k] for k in spread(len(known), MOST_CUTS)]
-    for i in chosen:
+
+    def cut(i: int) -> Masks:
         box = boxes[i]
         assert box is not None
-        masks[i] = cut_out(pictures[i], box, prior_of(prior, i, box, pictures[i]))
+        return cut_out(pictures[i], box, prior_of(prior, i, box, pictures[i]))
+
+    with ThreadPoolExecutor(2) as pool:
+        masks[chosen] = np.stack(list(pool.map(cut, chosen)))
     if prior is None:
         return between(masks, known, chosen)
     for i in set(known) - set(chosen):  # the network saw these; a blend of neighbours did not

@@ -38,8 +38,9 @@ class Outline:
 
 def boxes_at(outline: Outline, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the box at moments (t,) as shares (t, 4); the ends keep the nearest one."""
-    at = outline.times_s[outline.known]
-    edges = np.array([outline.boxes[i] for i in outline.known], float)
+    known = outline.known
+    at = outline.times_s[known]
+    edges = np.array([outline.boxes[i] for i in known], float)
     return np.stack([np.interp(times_s, at, edges[:, k]) for k in range(4)], axis=1)
 
 
@@ -48,8 +49,9 @@ def shares_at(outline: Outline, times_s: NDArray[np.float64], shape: tuple[int, 
 
     Silhouettes move with their squares between two pictures' moments.
     """
-    at = outline.times_s[outline.known]
-    sides = np.array([square_of_known(outline, i) for i in outline.known])
+    known = outline.known
+    at = outline.times_s[known]
+    sides = np.array([square_of_known(outline, i) for i in known])
     squares = np.stack([np.interp(times_s, at, sides[:, k]) for k in range(4)], axis=1)
     after = np.clip(np.searchsorted(at, times_s), 0, len(at) - 1)
     before = np.maximum(after - 1, 0)
@@ -57,7 +59,7 @@ def shares_at(outline: Outline, times_s: NDArray[np.float64], shape: tuple[int, 
     share = np.clip((times_s - at[before]) / gap, 0, 1)
     grids = np.empty((len(times_s), *shape), np.float32)
     for t, (i, j) in enumerate(zip(before, after, strict=True)):
-        masks = outline.masks[outline.known[i]], outline.masks[outline.known[j]]
+        masks = outline.masks[known[i]], outline.masks[known[j]]
         blended = cv2.addWeighted(masks[0], 1 - float(share[t]), masks[1], float(share[t]), 0)
         grids[t] = laid(np.asarray(blended, np.uint8), squares[t], shape)
     return grids

@@ -22,6 +22,7 @@ from worker.pipeline.extract.keypoints import (
     Pose,
     Square,
 )
+from worker.pipeline.extract.shrink import shrink
 from worker.pipeline.runtime import OnnxNetwork
 
 BUILT_IN = Path(__file__).parent / "pose_net" / "keypoints.onnx"
@@ -87,8 +88,7 @@ def cut_square(picture: NDArray[np.uint8], square: NDArray[np.float32]) -> NDArr
     inside = picture[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
     edges = (max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width))
     whole = cv2.copyMakeBorder(inside, *edges, cv2.BORDER_CONSTANT, value=(PAD_VALUE,) * 3)
-    how = cv2.INTER_AREA if whole.shape[0] > LOOK_PX else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(whole, (LOOK_PX, LOOK_PX), interpolation=how), np.uint8)
+    return shrink(np.asarray(whole, np.uint8), (LOOK_PX, LOOK_PX))
 
 
 def as_input(cut: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -136,6 +136,7 @@ def measure_event(
     voiced = clarity >= VOICED_NSDF
     share = float(voiced.mean()) if len(voiced) else 0.0
     hnr_db = harmonicity(clarity[voiced]) if voiced.any() else None
+    frequencies, power = spectrum(piece, rate_hz)
     is_tonal = hnr_db is not None and hnr_db >= MIN_HNR_DB and share >= MIN_VOICED_SHARE
     return SoundEvent(
         onset_s=round(onset_s, 3),
@@ -144,19 +145,18 @@ def measure_event(
         f0_hz=round(float(np.median(pitch[voiced])), 2) if is_tonal else None,
         f0_slope=slope(pitch[voiced], np.flatnonzero(voiced).astype(float) * NSDF_HOP_S),
         hnr_db=hnr_db,
-        centroid_hz=round(centroid(piece, rate_hz), 1),
+        centroid_hz=round(centroid(frequencies, power), 1),
         voiced_share=round(share, 3),
-        tilt_db=round(tilt(piece, rate_hz), 2),
+        tilt_db=round(tilt(frequencies, power, rate_hz), 2),
     )
 
 
-def tilt(samples: NDArray[np.float32], rate_hz: int) -> float:
+def tilt(frequencies: NDArray[np.float64], power: NDArray[np.float32], rate_hz: int) -> float:
     """Return how the spectrum falls, in dB an octave: a line through its octave bands' levels.
 
     From 125 Hz to the highest octave that the native rate holds; a whine that reaches 10 kHz falls
     less than a growl.
     """
-    frequencies, power = spectrum(samples, rate_hz)
     lows = TILT_FROM_HZ * 2.0 ** np.arange(int(np.log2(rate_hz / 2 / TILT_FROM_HZ)))
     bands = [power[(frequencies >= low) & (frequencies < 2 * low)] for low in lows]
     levels = [10 * np.log10(float(band.mean()) + 1e-12) for band in bands if len(band)]
@@ -225,9 +225,8 @@ def slope(pitch_hz: NDArray[np.float64], times_s: NDArray[np.float64]) -> float 
     return round(float(np.polyfit(times_s, np.log2(pitch_hz), 1)[0]), 3)
 
 
-def centroid(samples: NDArray[np.float32], rate_hz: int) -> float:
+def centroid(frequencies: NDArray[np.float64], power: NDArray[np.float32]) -> float:
     """Return the spectral centroid in Hz."""
-    frequencies, power = spectrum(samples, rate_hz)
     return float((power * frequencies).sum() / (power.sum() + 1e-12))
 
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from worker.pipeline.extract import artifact, pose_artifact, stills
+from worker.pipeline.extract.ahead import Ahead
 from worker.pipeline.extract.crop import CROP_PX, crops
 from worker.pipeline.extract.decode import Decoded, Media, decode
 from worker.pipeline.extract.detect import Detector
 from worker.pipeline.extract.face import LENGTH, Face, find_heads, sequence
-from worker.pipeline.extract.flow import Flow, follow_blocks
+from worker.pipeline.extract.flow import Flow
 from worker.pipeline.extract.guess import guess_boxes
 from worker.pipeline.extract.keypoints import Pose
 from worker.pipeline.extract.locate import How, Pet, locate
@@ -107,44 +108,52 @@ def extract(
     ClipTooLong, ClipTooDemanding.
     """
     started = perf_counter()
-    decoded = decode(path, on_progress=lambda f: on_progress(DECODING_SHARE * f))
-    decoding_s = perf_counter() - started
-    result = measure(decoded, species, models, decoding_s)
+    with ThreadPoolExecutor(1) as beside:
+        ahead = Ahead(beside, models.detector)
+        decoded = decode(
+            path, on_progress=lambda f: on_progress(DECODING_SHARE * f), onlooker=ahead
+        )
+        decoding_s = perf_counter() - started
+        result = measure(decoded, species, models, decoding_s, ahead)
     on_progress(1.0)
     return result
 
 
-def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: float) -> Extract:
-    """Measure a decoded clip inside its longest shot; sound and flow beside the detector."""
+def measure(
+    decoded: Decoded, species: str, models: ExtractModels, decoding_s: float, ahead: Ahead
+) -> Extract:
+    """Measure a decoded clip inside its longest shot, with the second thread of `ahead`."""
     laps = Laps()
     shots = find_shots(decoded.grey, decoded.grey_times_s, decoded.media.duration_s)
     shown = within(decoded.picture_times_s, shots.span_s)
     moving = within(decoded.grey_times_s, shots.span_s)
     pictures, times_s = decoded.pictures[shown], decoded.picture_times_s[shown]
     grey, grey_times_s = decoded.grey[moving], decoded.grey_times_s[moving]
-    with ThreadPoolExecutor(1) as beside:
-        coming = beside.submit(hear_and_follow, decoded, grey, models.tagger)
-        quality = measure_quality(pictures)
-        pet = locate(pictures, times_s, models.detector)
-        kept = stills.keep(pictures)
-        laps.mark("locate")
-        pose, posture = look(pictures, times_s, pet, models.pose)
-        laps.mark("pose")
-        prior = (pose.masks, pose.squares) if pose else None
-        masks = silhouettes(pictures, pet.boxes, prior)
-        laps.mark("masks")
-        sound, tags, flow = coming.result()
-    laps.mark("flow_and_sound")  # what the detector did not hide
+    size = (pictures.shape[2], pictures.shape[1])
+    looks = ahead.looks_in(shown)
+    heard = ahead.beside.submit(hear, decoded, models.tagger)
+    following = ahead.beside.submit(ahead.flow_in, grey, len(decoded.grey))
+    judged = ahead.beside.submit(measure_quality, pictures)
+    keeping = ahead.beside.submit(stills.keep, pictures)
+    pet = locate(pictures, times_s, models.detector, looks)
+    laps.mark("locate")
+    pose, posture = look(pictures, times_s, pet, models.pose)
+    laps.mark("pose")
+    masks = silhouettes(pictures, pet.boxes, (pose.masks, pose.squares) if pose else None)
+    laps.mark("masks")
+    flow = following.result()
+    laps.mark("flow")  # what the detector did not hide
     if models.detector is None:
         pet = guessed(pet, flow, grey_times_s, times_s)
         masks = silhouettes(pictures, pet.boxes)
-    cut = crops(pictures, pet.boxes, masks)
     verified = pet.boxes if models.detector else (None,) * len(pet.boxes)
-    face = find_heads(verified, masks, (pictures.shape[2], pictures.shape[1]), pose)
+    outline = Outline(verified, masks, times_s, size)
+    moved = ahead.beside.submit(measure_motion, flow, grey, grey_times_s, outline)
+    cut = crops(pictures, pet.boxes, masks)
+    face = find_heads(verified, masks, size, pose)
     faces = sequence(pictures, face, verified, masks)
     laps.mark("crops")
-    outline = Outline(verified, masks, times_s, (pictures.shape[2], pictures.shape[1]))
-    motion = measure_motion(flow, grey, grey_times_s, outline)
+    motion, (sound, tags) = moved.result(), heard.result()
     movement = sum_up(motion)
     calls = name_calls(sound.events, tags, species) if sound and tags else ()
     windows = measure_windows(shots.span_s, motion, sound, calls)
@@ -152,7 +161,7 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
     facts = Facts(
         species=species,
         media=decoded.media,
-        quality=quality,
+        quality=judged.result(),
         shots=shots,
         pet=pet,
         face=face,
@@ -164,7 +173,9 @@ def measure(decoded: Decoded, species: str, models: ExtractModels, decoding_s: f
         pose_by=models.pose.made_by if models.pose and pose else "",
     )
     audio = as_int16(decoded, shots.span_s)
-    return Extract(facts, windows, cut, times_s, audio, masks, faces, kept, pose, posture)
+    return Extract(
+        facts, windows, cut, times_s, audio, masks, faces, keeping.result(), pose, posture
+    )
 
 
 def look(
@@ -189,12 +200,10 @@ def guessed(
     return replace(pet, boxes=boxes, how=(How.GUESSED,) * len(boxes))
 
 
-def hear_and_follow(
-    decoded: Decoded, grey: NDArray[np.uint8], tagger: SoundTagger | None
-) -> tuple[Sound | None, Tags | None, Flow]:
-    """Measure and name the sound, and follow the picture; needs no boxes."""
+def hear(decoded: Decoded, tagger: SoundTagger | None) -> tuple[Sound | None, Tags | None]:
+    """Measure and name the sound; needs no pictures."""
     sound = measure_sound(decoded.sound.native, decoded.sound.rate_hz) if decoded.sound else None
-    return sound, tag(decoded, sound, tagger), follow_blocks(grey)
+    return sound, tag(decoded, sound, tagger)
 
 
 def within(times_s: NDArray[np.float64], span_s: tuple[float, float]) -> slice:

@@ -12,7 +12,7 @@ from worker.pipeline.extract.shrink import shrink
 WIDTH_PX = 160
 SEARCH = 0.6  # of the box's sides, to each side of where it was
 MOST_STEPS = 4  # pictures from what was detected: a still scene resembles itself without its pet
-MIN_LIKENESS = 0.55  # normalised correlation; other places of a scene reach .3-.5
+MIN_LIKENESS = 0.8  # normalised correlation; a place that its cat has just left reaches .7
 MIN_SIDE_PX = 6
 PLAIN = 6.0  # grey levels of spread below which everything looks alike
 

@@ -20,6 +20,7 @@ MIN_SEARCH_PX = 6
 WIDENED_PX = 3  # a strip of background around the silhouette makes its edge part of the pattern
 MIN_LIKENESS = 0.4  # normalised correlation
 MIN_SIDE_PX, MIN_PET_PX = 5, 20
+LEAST_VARIANCE = 0.25  # grey levels squared; what is plainer is like nothing
 
 Field = NDArray[np.float32]
 
@@ -70,18 +71,30 @@ def shift(
     room = max(MIN_SEARCH_PX, round(SEARCH * (x1 - x0)))
     left, top = max(0, x0 - room), max(0, y0 - room)
     around = after[top : y1 + room, left : x1 + room].astype(np.float32)
-    likeness = cv2.matchTemplate(
-        around,
-        before[y0:y1, x0:x1].astype(np.float32),
-        cv2.TM_CCOEFF_NORMED,
-        mask=(wide > 0.5).astype(np.float32),
+    likeness = likeness_of(
+        around, before[y0:y1, x0:x1].astype(np.float32), (wide > 0.5).astype(np.float32)
     )
-    likeness = np.nan_to_num(likeness, nan=-1, posinf=-1, neginf=-1).astype(np.float32)
     _, best, _, (x, y) = cv2.minMaxLoc(likeness)
     if best < MIN_LIKENESS:
         return lost
     aside, below = top_of(likeness[y, :], x), top_of(likeness[:, x], y)
     return left + x + aside - x0, top + y + below - y0
+
+
+def likeness_of(around: Field, pattern: Field, mask: Field) -> Field:
+    """Return the normalised correlation of a pattern with each place, where a mask (0, 1) is 1.
+
+    As OpenCV's TM_CCOEFF_NORMED with a mask, which takes nearly twice as long.
+    """
+    level, pixels = around - around.mean(), float(mask.sum())
+    own = (pattern - float((pattern * mask).sum()) / pixels) * mask
+    product, total, squares = (
+        cv2.matchTemplate(image, kernel, cv2.TM_CCORR)
+        for image, kernel in ((level, own), (level, mask), (level * level, mask))
+    )
+    spread = np.maximum(squares - total * total / pixels, LEAST_VARIANCE * pixels)
+    strength = float(np.sqrt((own * own).sum())) + 1e-6
+    return np.asarray(product / (np.sqrt(spread) * strength), np.float32)
 
 
 def within(first: float, last: float, length: int) -> tuple[int, int]:
