@@ -30,6 +30,7 @@ from worker.training.table import Table
 
 CHECKPOINT, WHOLE = "checkpoint.pt", "whole.pt"  # of the search, and of the fit to all rows
 EXPERTS, COMPANY = 10.0, 0.1  # times the learning rate: what a modality says alone comes first
+ABSENT = 1e-9  # share of a class; Dawid-Skene gives what is impossible some 1e-300
 MOST = 5.0  # times that a rare class counts: a few rows say too little to be a fifth of the loss
 PREDICTED_AT_ONCE = 1024
 
@@ -244,7 +245,7 @@ def learn(
 def class_weights(targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return inverse frequencies whose mean over the rows is 1; absent classes weigh nothing."""
     share = targets.mean(axis=0)
-    there = share > 0
+    there = share > ABSENT
     return np.asarray(np.divide(1.0, share * there.sum(), out=np.zeros_like(share), where=there))
 
 

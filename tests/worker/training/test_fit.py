@@ -154,6 +154,7 @@ def test_rare_classes_weigh_more_by_loss_and_come_more_often_by_sampler():
     assert weight[0] * 80 == pytest.approx(weight[1] * 20)
     assert (targets @ weight).mean() == pytest.approx(1)
     assert (weight[2:] == 0).all()
+    assert (fit.class_weights(targets + 1e-319)[2:] == 0).all()
     drawn = {
         balance: fit.drawn(targets @ weight, balance, np.random.default_rng(0))
         for balance in Balance
