@@ -40,18 +40,19 @@ def main() -> None:
     read = {name: gathered(asked.work, name, found, models) for name, found in rows.items()}
     photos, meows, both = (read[name] for name in ("photos", "meows", "both"))
 
-    own = fitted(asked.work / "runs" / "photos", photos, Split.GROUPS, asked.seeds)
+    runs = asked.work / "runs"
+    own = fitted(runs / "photos", photos, plan_of(photos, Split.GROUPS, asked.seeds))
     shown = {"photos, 5 folds": scored(photos, own)}
     control = plan_of(photos, Split.GROUPS, 1).model_copy(update={"shuffled": True})
-    dealt = crossfit.dealt_anew(photos)
-    nothing = crossfit.cross_fit(photos, control, asked.work / "runs" / "shuffled", all_of(photos))
-    shown["photos, shuffled labels"] = scored(dealt, nothing)
+    nothing = fitted(runs / "shuffled", photos, control)
+    shown["photos, shuffled labels"] = scored(crossfit.dealt_anew(photos), nothing)
     for split, seeds in ((Split.LEAVE_ONE_OUT, asked.seeds), (Split.RANDOM, 1), (Split.GROUPS, 1)):
-        found = fitted(asked.work / "runs" / f"meows-{split}", meows, split, seeds)
-        shown[f"meows, {plan_of(meows, split, seeds).split_in_words}"] = scored(meows, found)
+        plan = plan_of(meows, split, seeds)
+        found = fitted(runs / f"meows-{split}", meows, plan)
+        shown[f"meows, {plan.split_in_words}"] = scored(meows, found)
     tables.show("macro F1", shown)
 
-    one = fitted(asked.work / "runs" / "both", both, Split.GROUPS, 1)
+    one = fitted(runs / "both", both, plan_of(both, Split.GROUPS, 1))
     tables.show("one network for both, shown", matrix(both, one))
     tables.show(
         f"above a set's own network; at least -{SETS_WITHIN}",
@@ -84,9 +85,14 @@ def plan_of(known: Corpus, split: Split, seeds: int) -> Plan:
     return Plan(table=path.name, table_sha256=dataset.digest(path), split=split, seeds=seeds)
 
 
-def fitted(folder: Path, known: Corpus, split: Split, seeds: int) -> Predictions:
-    """Fit the default recipe, or read what was fitted."""
-    return crossfit.cross_fit(known, plan_of(known, split, seeds), folder, all_of(known))
+def fitted(folder: Path, known: Corpus, plan: Plan) -> Predictions:
+    """Fit a plan's networks to all rows, or read what was fitted."""
+    rows = all_of(known)
+    total = plan.seeds * sum(1 for _ in crossfit.folds(known, plan, rows))
+    with tables.bar(folder.name, total) as (drawn, task):
+        return crossfit.cross_fit(
+            known, plan, folder, rows, on_fit=lambda fold, seed: drawn.advance(task)
+        )
 
 
 def all_of(known: Corpus) -> NDArray[np.int64]:

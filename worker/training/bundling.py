@@ -44,6 +44,7 @@ from worker.training.calibration import Evidence
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
 from worker.training.evaluation import Evaluation
+from worker.training.fit import Task
 from worker.training.plan import Plan, Split
 from worker.training.splits import Fold
 
@@ -109,7 +110,8 @@ def export_run(
     difference = parity(fitted.module, part / ONNX, corpus, rows)
     state = {k: v.detach().contiguous() for k, v in fitted.module.state_dict().items()}
     save_file(state, part / TORCH)
-    calibrated = calibrate(corpus, predictions, fitted.module, final, part, evidence)
+    held = held_back(corpus, plan, final, device=device)
+    calibrated = calibrate(corpus, predictions, fitted.module, held, final, part, evidence)
     manifest = describe(corpus, plan, fitted.module, calibrated, named, evaluation)
     text = card.written(manifest, evaluation, evidence, corpus, plan)
     (part / CARD).write_text(text, "utf-8")
@@ -135,6 +137,13 @@ def final_fold(corpus: Corpus, rows: Rows) -> Fold:
     return crossfit.teachable(corpus, Fold(train, stop, np.zeros(0, np.int64)))
 
 
+def held_back(corpus: Corpus, plan: Plan, final: Fold, *, device: str) -> Network:
+    """Fit a network of the same recipe to the training part alone."""
+    train, stop = splits.part(final.train, corpus.truth, corpus.groups, share=0.2, seed=0)
+    task = Task(corpus.table, corpus.targets, Fold(train, stop, final.stop), seed=0)
+    return fit.fit(task, plan.recipe, device=device).module
+
+
 def parity(module: Network, path: Path, corpus: Corpus, rows: Rows) -> float:
     """Return the greatest difference of a logit on real rows. Raises ExportDiffers."""
     can = rows[corpus.table.answerable(module.inputs)[rows]]
@@ -151,6 +160,7 @@ def calibrate(
     corpus: Corpus,
     predictions: Predictions,
     module: Network,
+    held: Network,
     final: Fold,
     folder: Path,
     evidence: Evidence,
@@ -158,7 +168,7 @@ def calibrate(
     """Return the manifest's calibration; `calibrated` only where held-out rows bear it out."""
     table = calibration.temperatures(predictions, corpus, predictions.rows)
     cross = calibration.cross_calibrated(predictions, corpus)[ANY]
-    limit = far_from(corpus, module, final, folder / OOD)
+    limit = far_from(corpus, module, held, final, folder / OOD)
     return Calibration(
         calibrated=evidence.holds,
         temperature={name: round(value, 4) for name, value in table.items()},
@@ -167,14 +177,17 @@ def calibrate(
     )
 
 
-def far_from(corpus: Corpus, module: Network, final: Fold, path: Path) -> float:
-    """Write mean and precision of the training rows' embeddings; return the limit of the rest."""
-    trained, rest = (embeddings(corpus, module, rows) for rows in (final.train, final.stop))
-    shrunk = LedoitWolf().fit(trained)
+def far_from(corpus: Corpus, module: Network, held: Network, final: Fold, path: Path) -> float:
+    """Write mean and precision of the learned rows' embeddings; return the limit of the rest.
+
+    The limit is from `held`, a network of the same recipe that never saw the stopping rows.
+    """
+    rows = np.concatenate([final.train, final.stop])
+    shrunk = LedoitWolf().fit(embeddings(corpus, module, rows))
     mean, precision = shrunk.location_, shrunk.precision_
     np.savez(path, mean=mean.astype(np.float32), precision=precision.astype(np.float32))
-    away = rest - mean
-    return float(np.quantile(np.einsum("ni,ij,nj->n", away, precision, away), FAR))
+    trained, rest = (embeddings(corpus, held, part) for part in (final.train, final.stop))
+    return float(np.quantile(LedoitWolf().fit(trained).mahalanobis(rest), FAR))
 
 
 def embeddings(corpus: Corpus, module: Network, rows: Rows) -> NDArray[np.float64]:

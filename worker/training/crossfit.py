@@ -158,7 +158,8 @@ def fit_one(
 
         def told(epoch: Epoch) -> None:
             for name in ("loss", "stop_loss", "stop_macro_f1"):
-                writer.add_scalar(name, getattr(epoch, name), epoch.epoch)
+                if (value := getattr(epoch, name)) is not None:
+                    writer.add_scalar(name, value, epoch.epoch)
             on_epoch(epoch)
 
         fitted = fit.fit(task, plan.recipe, folder, device=device, on_epoch=told)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shared.errors import ClipUnreadable, InputError
 from worker.pipeline import weights
+from worker.pipeline.architectures.inputs import WIDTHS
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.encode.loading import find_graph
 from worker.pipeline.extract import Detector, ExtractModels, artifact, extract
@@ -69,7 +70,7 @@ def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Mode
 class Features:
     """One file's numbers. First axis of vision and audio: plain, then the augmented variants.
 
-    vision (v, pictures, 576), audio (v, 384), pose (pictures, 32), NaN where unseen; size 0 where
+    vision (v, pictures, 576), audio (v, 768), pose (pictures, 32), NaN where unseen; size 0 where
     missing.
     background (pictures, 576) is the crop without its pet; quality (3,) of vision, audio, pose;
     metadata (8,); picture_bits (k, 64) and sound_bits (512,) tell near-duplicates.
@@ -243,9 +244,9 @@ def see(
 def hear(
     heard: Array | None, models: EncodeModels, variants: int, rng: np.random.Generator
 ) -> Array:
-    """Return the sound's numbers (v, 384)."""
+    """Return the sound's numbers (v, 768)."""
     if heard is None or models.audio is None:
-        return np.zeros((0, 384), np.float32)
+        return np.zeros((0, WIDTHS["audio"]), np.float32)
     changed = [augment.at_speed(heard, rng) for _ in range(variants)]
     return np.stack([models.audio.encode(samples) for samples in (heard, *changed)])
 

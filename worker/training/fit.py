@@ -1,9 +1,13 @@
-"""Fits one network: a straight line from a recipe to the best checkpoint, the same after a kill.
+"""Fits one network: a straight line from a recipe to the last checkpoint, the same after a kill.
 
-Each epoch draws from generators seeded by (seed, epoch), so a resumed run repeats what was lost.
+Where the recipe has patience, a part of the rows tells after how many epochs to stop; then the
+network is fitted anew to all rows for as long: where rows are few, those that tell are missed.
+Without, a prior keeps the network and all rows teach. Each epoch draws from generators seeded by
+(seed, epoch), so a resumed run repeats what was lost.
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +28,10 @@ from worker.training.plan import Balance, Recipe
 from worker.training.splits import Fold
 from worker.training.table import Table
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, WHOLE = "checkpoint.pt", "whole.pt"  # of the search, and of the fit to all rows
+EXPERTS, COMPANY = 10.0, 0.1  # times the learning rate: what a modality says alone comes first
+ABSENT = 1e-9  # share of a class; Dawid-Skene gives what is impossible some 1e-300
+MOST = 5.0  # times that a rare class counts: a few rows say too little to be a fifth of the loss
 PREDICTED_AT_ONCE = 1024
 
 
@@ -58,17 +65,17 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One line of a run's history; `stop_loss` decides which epoch is kept."""
+    """One line of a run's history; `stop_loss` decides how long is trained, where anything does."""
 
     epoch: int
     loss: float
-    stop_loss: float
-    stop_macro_f1: float
+    stop_loss: float | None = None
+    stop_macro_f1: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained network at its best epoch."""
+    """A trained network, and the history of how long to train; `best` decided it."""
 
     module: Network
     best: Epoch
@@ -86,36 +93,99 @@ def fit(
     device: str = "cpu",
     on_epoch: OnEpoch = lambda epoch: None,
 ) -> Fitted:
-    """Train until the stopping rows no longer improve; keep each epoch in `folder` and go on there.
+    """Train as the recipe says; keep each epoch in `folder` and go on there.
 
     Raises OtherRecipe for a folder of another run, NothingToLearn, Diverged.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(task.seed)
-        module = build(recipe.arch, recipe.config).to(device)
+    at = (folder / CHECKPOINT, folder / WHOLE) if folder else (None, None)
+    rows = np.sort(np.concatenate([task.fold.train, task.fold.stop]))
+    if not recipe.patient:
+        module, history = repeat(task, recipe, rows, recipe.epochs, at[0], device, on_epoch)
+        return Fitted(module, history[-1], history)
+    searched, history, best = search(task, recipe, at[0], device, on_epoch)
+    if not recipe.refit:
+        return Fitted(searched, best, history)
+    module, _ = repeat(task, recipe, rows, best.epoch + 1, at[1], device, on_epoch)
+    return Fitted(module, best, history)
+
+
+def search(
+    task: Task, recipe: Recipe, path: Path | None, device: str, on_epoch: OnEpoch
+) -> tuple[Network, tuple[Epoch, ...], Epoch]:
+    """Train until the stopping rows no longer improve; return the best network and its epoch."""
+    module, optimizer = fresh(task, recipe, device)
     train, stop = (learnable(task, module, rows) for rows in (task.fold.train, task.fold.stop))
     standardise(task.table, module, train)
-    optimizer = torch.optim.AdamW(
-        module.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
-    name = digest(task, recipe)
-    state = resume(folder, name, module, optimizer)
+    state = resume(path, digest(task, recipe), module, optimizer)
     for epoch in range(len(state["history"]), recipe.epochs):
-        if epoch - state["best_epoch"] > recipe.patience:
+        if epoch - state["best_epoch"] > recipe.patient:
             break
         loss = learn(task, recipe, module, optimizer, train, epoch)
-        result = measure(task, module, stop, epoch, loss)
-        state["history"].append([result.loss, result.stop_loss, result.stop_macro_f1])
-        if result.stop_loss < state["best_loss"]:
+        stop_loss, stop_f1 = measure(task, module, stop)
+        state["history"].append([loss, stop_loss, stop_f1])
+        if stop_loss < state["best_loss"]:
             kept = {k: v.detach().cpu().clone() for k, v in module.state_dict().items()}
-            state.update(best_loss=result.stop_loss, best_epoch=epoch, best=kept)
-        keep(folder, state | {"model": module.state_dict(), "optimizer": optimizer.state_dict()})
-        on_epoch(result)
+            state.update(best_loss=stop_loss, best_epoch=epoch, best=kept)
+        keep(path, state, module, optimizer)
+        on_epoch(Epoch(epoch, loss, stop_loss, stop_f1))
     if not state["best"]:
         raise Diverged
     module.load_state_dict(state["best"])
     history = tuple(Epoch(i, *row) for i, row in enumerate(state["history"]))
-    return Fitted(module.cpu().eval(), history[state["best_epoch"]], history)
+    return module.cpu().eval(), history, history[state["best_epoch"]]
+
+
+def repeat(
+    task: Task,
+    recipe: Recipe,
+    rows: NDArray[np.int64],
+    epochs: int,
+    path: Path | None,
+    device: str,
+    on_epoch: OnEpoch,
+) -> tuple[Network, tuple[Epoch, ...]]:
+    """Train on all rows for a given number of epochs. Raises Diverged."""
+    module, optimizer = fresh(task, recipe, device)
+    rows = learnable(task, module, rows)
+    standardise(task.table, module, rows)
+    state = resume(path, digest(task, recipe), module, optimizer)
+    for epoch in range(len(state["history"]), epochs):
+        if not recipe.patient:
+            slow_down(optimizer, epoch / epochs)
+        loss = learn(task, recipe, module, optimizer, rows, epoch)
+        if not np.isfinite(loss):
+            raise Diverged
+        state["history"].append([loss])
+        keep(path, state, module, optimizer)
+        on_epoch(Epoch(epoch, loss))
+    return module.cpu().eval(), tuple(Epoch(i, *row) for i, row in enumerate(state["history"]))
+
+
+def slow_down(optimizer: torch.optim.Optimizer, done: float) -> None:
+    """Set the learning rates for when a share of the epochs is done: half a cosine, to zero."""
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+        group["lr"] = group["initial_lr"] * (1 + math.cos(math.pi * done)) / 2
+
+
+def fresh(task: Task, recipe: Recipe, device: str) -> tuple[Network, torch.optim.Optimizer]:
+    """Make the task's untrained network and what moves it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(task.seed)
+        module = build(recipe.arch, recipe.config).to(device)
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if not isinstance(module, MaskedFusion):
+        return module, torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
+    module.start_silent()
+    experts = list(module.experts.parameters())
+    alone = {id(one) for one in experts}
+    company = [one for one in module.parameters() if id(one) not in alone]
+    return module, torch.optim.AdamW(
+        [
+            {"params": experts, "lr": EXPERTS * rate, "weight_decay": 0.0},
+            {"params": company, "lr": COMPANY * rate, "weight_decay": decay},
+        ]
+    )
 
 
 def learnable(task: Task, module: Network, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -145,22 +215,25 @@ def learn(
 ) -> float:
     """Go once through the training rows; return the mean loss."""
     rng = np.random.default_rng([task.seed, epoch])
-    weight = class_weights(task.targets[rows])
-    order = drawn(task.targets[rows] @ weight, recipe.balance, rng)
+    weight = weights_of(task, rows)  # (n, 5)
+    order = drawn((task.targets[rows] * weight).sum(axis=1), recipe.balance, rng)
     in_loss = recipe.balance in (Balance.LOSS, Balance.BOTH)
-    by_class = weight if in_loss else np.ones_like(weight)
+    counted = weight if in_loss else np.ones_like(weight)
     module.train()
     total = 0.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(1 << 31)))
         for start in range(0, len(order), recipe.batch):
-            chosen = rows[order[start : start + recipe.batch]]
+            part = order[start : start + recipe.batch]
+            chosen = rows[part]
             variants = rng.integers(0, 1 << 20, len(chosen)) if recipe.augmented else None
             inputs = task.table.inputs(module.inputs, chosen, variants=variants)
             if "pose" in inputs:
                 noise = rng.normal(0, recipe.pose_jitter, inputs["pose"].shape)
                 inputs["pose"] += noise.astype(np.float32)
-            loss = soft_loss(run(module, inputs), task.targets[chosen], by_class)
+            loss = soft_loss(run(module, inputs), task.targets[chosen], counted[part])
+            if isinstance(module, MaskedFusion):
+                loss = loss + module.prior(recipe.prior_nats) / len(rows)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(module.parameters(), 1.0)
@@ -172,8 +245,22 @@ def learn(
 def class_weights(targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return inverse frequencies whose mean over the rows is 1; absent classes weigh nothing."""
     share = targets.mean(axis=0)
-    there = share > 0
+    there = share > ABSENT
     return np.asarray(np.divide(1.0, share * there.sum(), out=np.zeros_like(share), where=there))
+
+
+def weights_of(task: Task, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what each class counts in each row (n, 5), at most MOST.
+
+    A class is rare among rows that show the same modalities: the classes of a photo set do not
+    change what those of a sound set count.
+    """
+    shown = task.table.present[rows] @ (1 << np.arange(len(MODALITIES)))
+    weight = np.ones((len(rows), task.targets.shape[1]))
+    for pattern in np.unique(shown):
+        mine = shown == pattern
+        weight[mine] = np.minimum(class_weights(task.targets[rows[mine]]), MOST)
+    return weight
 
 
 def drawn(
@@ -186,11 +273,9 @@ def drawn(
     return rng.permutation(n)
 
 
-def soft_loss(
-    logits: Tensor, targets: NDArray[np.float64], by_class: NDArray[np.float64]
-) -> Tensor:
-    """Return the weighted cross-entropy against soft targets."""
-    wanted = torch.from_numpy((targets * by_class).astype(np.float32)).to(logits.device)
+def soft_loss(logits: Tensor, targets: NDArray[np.float64], weight: NDArray[np.float64]) -> Tensor:
+    """Return the cross-entropy against soft targets (n, 5), weighted (n, 5)."""
+    wanted = torch.from_numpy((targets * weight).astype(np.float32)).to(logits.device)
     return -(wanted * logits.log_softmax(dim=1)).sum() / wanted.sum()
 
 
@@ -201,14 +286,13 @@ def run(module: Network, inputs: dict[str, NDArray[np.float32]]) -> Tensor:
     return module(*parts)[0]  # type: ignore[no-any-return]
 
 
-def measure(task: Task, module: Network, rows: NDArray[np.int64], epoch: int, loss: float) -> Epoch:
-    """Measure the stopping rows; every class counts the same, as in macro F1."""
+def measure(task: Task, module: Network, rows: NDArray[np.int64]) -> tuple[float, float]:
+    """Return loss and macro F1 of the stopping rows; every class counts the same in both."""
     logits = predict(module, task.table, rows)
     targets = task.targets[rows]
-    weight = class_weights(targets)
-    stop_loss = float(soft_loss(torch.from_numpy(logits), targets, weight))
+    stop_loss = float(soft_loss(torch.from_numpy(logits), targets, weights_of(task, rows)))
     counts = metrics.confusion(targets.argmax(axis=1), logits.argmax(axis=1)).astype(float)
-    return Epoch(epoch, loss, stop_loss, float(metrics.f1_of(counts)))
+    return stop_loss, float(metrics.f1_of(counts))
 
 
 def predict(
@@ -235,13 +319,12 @@ def digest(task: Task, recipe: Recipe) -> str:
 
 
 def resume(
-    folder: Path | None, name: str, module: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path | None, name: str, module: nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, Any]:
     """Return where a run stands, from its checkpoint if there is one. Raises OtherRecipe."""
-    fresh = {"name": name, "history": [], "best_loss": float("inf"), "best_epoch": 0, "best": {}}
-    path = folder / CHECKPOINT if folder else None
+    unbegun = {"name": name, "history": [], "best_loss": float("inf"), "best_epoch": 0, "best": {}}
     if path is None or not path.is_file():
-        return fresh
+        return unbegun
     stored = torch.load(path, weights_only=True)
     if stored["name"] != name:
         raise OtherRecipe
@@ -250,11 +333,13 @@ def resume(
     return dict(stored)
 
 
-def keep(folder: Path | None, state: dict[str, Any]) -> None:
+def keep(
+    path: Path | None, state: dict[str, Any], module: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
     """Write a checkpoint in one step: a kill leaves the one before."""
-    if folder is None:
+    if path is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{CHECKPOINT}.part"
-    torch.save(state, part)
-    os.replace(part, folder / CHECKPOINT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save(state | {"model": module.state_dict(), "optimizer": optimizer.state_dict()}, part)
+    os.replace(part, path)

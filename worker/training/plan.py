@@ -36,11 +36,22 @@ class Recipe(BaseModel):
     balance: Balance = Balance.LOSS
     augmented: bool = True
     pose_jitter: float = Field(0.02, ge=0, description="Standard deviation added to pose numbers.")
-    epochs: int = Field(60, ge=1)
-    patience: int = Field(10, ge=1)
+    epochs: int = Field(40, ge=1)
+    patience: int | None = Field(
+        None, ge=0, description="Epochs without gain before stopping; 0 trains all, on all rows."
+    )
     batch: int = Field(64, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
+    prior_nats: float = Field(1.4, gt=0, description="Of what a linear expert says, beforehand.")
+    refit: bool = Field(True, description="Fit anew to all rows once it is known for how long.")
+
+    @property
+    def patient(self) -> int:
+        """Return the patience; by default only what no prior keeps needs any."""
+        if self.patience is not None:
+            return self.patience
+        return 0 if self.arch == "masked_fusion" else 10
 
 
 class Split(StrEnum):

@@ -23,7 +23,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows with their variants: vision (n, v, 576), audio (n, v, 384), pose (n, 1, 32), face
+    """Rows with their variants: vision (n, v, 576), audio (n, v, 768), pose (n, 1, 32), face
     (n, v, 16, 576), NaN where missing; present and quality (n, 3), species (n, 2).
 
     background (n, 576) is what is around the pet, metadata (n, 8) what the file is like.

@@ -112,7 +112,7 @@ def test_real_encoders_give_their_shapes_and_the_same_numbers_twice(real_models,
     extracted, _ = measured(LOUD)
     first, second = (encode(extracted, real_models.encode) for _ in range(2))
     assert first.vision.shape == (len(extracted.pictures), 576)
-    assert first.audio.shape == (384,)
+    assert first.audio.shape == (768,)
     assert np.array_equal(first.vision, second.vision)
     assert np.array_equal(first.audio, second.audio)
 
@@ -171,5 +171,6 @@ def test_sound_is_encoded_window_by_window(measured):
     frames = np.repeat(np.arange(110, dtype=np.float32)[:, None], 384, axis=1)  # 50 a second
     rows = by_window(frames, extracted)
     starts = extracted.windows.middles_s - 0.5
-    assert rows.shape == (len(starts), 384)
+    assert rows.shape == (len(starts), 768)
     assert rows[:, 0] == pytest.approx(50 * starts + 24.5)
+    assert rows[:, 384] == pytest.approx(np.arange(50).std())

@@ -44,10 +44,10 @@ def case(measured, noise):
     encoding = Encoding(
         Presence("", "", "no pose network in this version", NAMES),
         noise.normal(size=(n, 576)).astype(np.float32),
-        noise.normal(size=384).astype(np.float32),
+        noise.normal(size=768).astype(np.float32),
         None,
         None,
-        noise.normal(size=(w, 384)).astype(np.float32),
+        noise.normal(size=(w, 768)).astype(np.float32),
     )
     return extracted, encoding
 

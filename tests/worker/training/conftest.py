@@ -22,10 +22,10 @@ NAMED = (
 
 def features_of(rng, label, *, seen: bool, heard: bool, strength: float) -> Features:
     vision = rng.normal(size=(2, 3, 576)) + strength * (np.arange(576) % 5 == label)
-    audio = rng.normal(size=(2, 384)) + strength * (np.arange(384) % 5 == label)
+    audio = rng.normal(size=(2, 768)) + strength * (np.arange(768) % 5 == label)
     return Features(
         vision=(vision if seen else np.zeros((1, 0, 576))).astype(np.float32),
-        audio=(audio if heard else np.zeros((0, 384))).astype(np.float32),
+        audio=(audio if heard else np.zeros((0, 768))).astype(np.float32),
         pose=np.zeros((0, 32), np.float32),
         background=rng.normal(size=(3 if seen else 0, 576)).astype(np.float32),
         quality=np.array([0.8 * seen, 0.9 * heard, 0], np.float32),

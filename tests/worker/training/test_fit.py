@@ -14,6 +14,7 @@ from worker.training.fit import CHECKPOINT, NothingToLearn, OtherRecipe, Task
 from worker.training.plan import Balance, Recipe
 
 SMALL = Recipe(config={"width": 16, "hidden": 16}, epochs=12, patience=12, batch=16)
+ALL = SMALL.model_copy(update={"patience": 0})  # without stopping rows
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_the_same_seed_gives_the_same_network_and_another_seed_another(task):
     assert not same(first, other)
 
 
-def run_until_killed(task, folder, epochs):
+def run_until_killed(task, folder, recipe, epochs):
     """Train in this process and die by SIGKILL after some epochs."""
     left = iter(range(epochs))
 
@@ -59,23 +60,24 @@ def run_until_killed(task, folder, epochs):
             os.kill(os.getpid(), signal.SIGKILL)
 
     torch.set_num_threads(1)
-    fit.fit(task, SMALL, folder, on_epoch=count)
+    fit.fit(task, recipe, folder, on_epoch=count)
 
 
-def test_a_run_killed_three_times_at_random_ends_as_if_nothing_had_happened(task, tmp_path):
-    whole = fit.fit(task, SMALL)
+@pytest.mark.parametrize("recipe", [SMALL, ALL])
+def test_a_run_killed_three_times_at_random_ends_as_if_nothing_had_happened(task, tmp_path, recipe):
+    whole = fit.fit(task, recipe)
     rng = np.random.default_rng(5)
     spawn = multiprocessing.get_context("spawn")
     for _ in range(3):
         child = spawn.Process(
-            target=run_until_killed, args=(task, tmp_path, int(rng.integers(1, 4)))
+            target=run_until_killed, args=(task, tmp_path, recipe, int(rng.integers(1, 4)))
         )
         child.start()
         child.join(120)
         assert child.exitcode == -signal.SIGKILL
     done = len(torch.load(tmp_path / CHECKPOINT, weights_only=True)["history"])
-    assert 3 < done < SMALL.epochs  # it did get somewhere, and was not finished
-    resumed = fit.fit(task, SMALL, tmp_path)
+    assert 3 < done < recipe.epochs  # it did get somewhere, and was not finished
+    resumed = fit.fit(task, recipe, tmp_path)
     assert same(whole, resumed)
     assert whole.history == resumed.history
 
@@ -152,9 +154,34 @@ def test_rare_classes_weigh_more_by_loss_and_come_more_often_by_sampler():
     assert weight[0] * 80 == pytest.approx(weight[1] * 20)
     assert (targets @ weight).mean() == pytest.approx(1)
     assert (weight[2:] == 0).all()
+    assert (fit.class_weights(targets + 1e-319)[2:] == 0).all()
     drawn = {
         balance: fit.drawn(targets @ weight, balance, np.random.default_rng(0))
         for balance in Balance
     }
     assert (drawn[Balance.SAMPLER] >= 80).mean() == pytest.approx(0.5, abs=0.12)
     assert sorted(drawn[Balance.LOSS]) == sorted(drawn[Balance.NEITHER]) == list(range(100))
+
+
+def test_a_class_is_rare_among_rows_that_show_the_same(corpus_of):
+    corpus = corpus_of(60)
+    rows = np.arange(60)
+    targets = np.eye(5)[np.where(rows % 3 == 1, rows % 2, 4)]  # pictures: two classes of ten rows
+    task = Task(corpus.table, targets, None, seed=0)
+    weight = fit.weights_of(task, rows)
+    assert weight[rows % 3 == 1][:, :2] == pytest.approx(1)
+    assert weight[rows % 3 == 2][:, 4] == pytest.approx(1)
+    one = np.array([1, *rows[rows % 3 == 1][rows[rows % 3 == 1] % 2 == 0]])
+    assert fit.weights_of(task, one).max() <= fit.MOST
+
+
+def test_rows_that_would_tell_when_to_stop_teach_as_well(task):
+    network = fit.fit(task, ALL).module
+    less = replace(task, fold=replace(task.fold, stop=task.fold.stop[:0]))
+    assert not same(fit.fit(task, ALL), fit.fit(less, ALL))
+    first = network.get_buffer("vision_middle")
+    rows = np.concatenate([task.fold.train, task.fold.stop])
+    there = rows[task.table.present[rows, 0]]
+    assert first.numpy() == pytest.approx(
+        task.table.parts["vision"][there, 0].mean(axis=0), abs=1e-5
+    )

@@ -6,7 +6,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from worker.pipeline.architectures.inputs import EMBEDDING, LOGITS, STATES, WIDTHS
+from worker.pipeline.architectures.inputs import EMBEDDING, LOGITS, SEED_WIDTHS, STATES
 
 
 class LateFusionConfig(BaseModel):
@@ -28,7 +28,7 @@ class LateFusion(nn.Module):
         self.inputs: tuple[str, ...] = config.modalities
         self.outputs = (LOGITS, EMBEDDING)
         self.embed = nn.Sequential(
-            nn.Linear(sum(WIDTHS[m] for m in config.modalities), 256),
+            nn.Linear(sum(SEED_WIDTHS[m] for m in config.modalities), 256),
             nn.LayerNorm(256),
             nn.GELU(),
             nn.Dropout(config.dropout),
@@ -38,6 +38,10 @@ class LateFusion(nn.Module):
         self.classify = nn.Linear(64, STATES)
 
     def forward(self, *parts: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (n, 5) and the last hidden layer (n, 64) of vision, audio and pose."""
-        embedding = self.embed(torch.cat(parts, dim=1))  # (n, 992) to (n, 64)
+        """Return logits (n, 5) and the last hidden layer (n, 64) of vision, audio and pose.
+
+        Of the sound it reads the mean, as the seed did.
+        """
+        read = [p[:, : SEED_WIDTHS[m]] for m, p in zip(self.inputs, parts, strict=True)]
+        embedding = self.embed(torch.cat(read, dim=1))  # (n, 992) to (n, 64)
         return self.classify(embedding), embedding

@@ -1,4 +1,8 @@
-"""The default for training: each modality by itself, a learned token in place of a missing one."""
+"""The default for training: each modality by itself, a learned token in place of a missing one.
+
+What a modality says alone is a product of experts; layers over all of them add what only their
+company shows.
+"""
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,6 +35,9 @@ class MaskedFusionConfig(BaseModel):
 class MaskedFusion(nn.Module):
     """Norm and projection per modality, missing tokens, quality and presence, then two layers.
 
+    Beside that, each modality that is there adds the logits of a linear expert of its own: on some
+    hundred rows of frozen encodings nothing else was better (docs/training.md).
+
     `middle` and `spread` hold each input's mean and deviation over the training rows: an encoder's
     few large numbers, the same for all clips, would hide the rest.
     Modality dropout (Chumachenko et al. 2022, arXiv 2201.11095) helps complete rows as well. A
@@ -60,6 +67,22 @@ class MaskedFusion(nn.Module):
             nn.Dropout(config.dropout),
         )
         self.classify = nn.Linear(config.hidden, STATES)
+        self.experts = nn.ModuleList(nn.Linear(width, STATES) for width in WIDTHS.values())
+
+    def start_silent(self) -> None:
+        """Set what speaks to zero, before training: all that is said then was learned."""
+        for layer in (self.classify, *self.experts):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def prior(self, nats: float) -> Tensor:
+        """Return the penalty of the experts' weights under a normal prior, in nats.
+
+        Before it has seen a row, an expert's logit has about this deviation over the rows.
+        """
+        named = self.experts.named_parameters()
+        squares = [one.square().sum() for name, one in named if name.endswith("weight")]
+        return torch.stack(squares).sum() / (2 * nats**2)
 
     def standardise(self, name: str, rows: Tensor) -> None:
         """Take a modality's mean and deviation from its rows (n, width), before training."""
@@ -83,17 +106,27 @@ class MaskedFusion(nn.Module):
         if self.training:
             present = dropped(present, self.modality_dropout)
         parts = enumerate((vision, audio, pose))
-        tokens = [self.token(i, part, present[:, i : i + 1]) for i, part in parts]
+        rows = [self.standard(i, part, present[:, i : i + 1]) for i, part in parts]
+        tokens = [self.token(i, row, present[:, i : i + 1]) for i, row in enumerate(rows)]
         trust = torch.where(present, quality, torch.zeros_like(quality))
         embedding = self.embed(torch.cat([*tokens, trust, present.to(trust.dtype), species], dim=1))
-        return self.classify(embedding), embedding
+        alone = [self.alone(i, row, present[:, i : i + 1]) for i, row in enumerate(rows)]
+        return self.classify(embedding) + torch.stack(alone).sum(dim=0), embedding
 
-    def token(self, index: int, part: Tensor, present: Tensor) -> Tensor:
-        """Return a modality's projection (n, width), its learned token where it is missing."""
+    def standard(self, index: int, part: Tensor, present: Tensor) -> Tensor:
+        """Return a modality's numbers with mean 0 and deviation 1, all 0 where it is missing."""
         name = MODALITIES[index]
         middle, spread = self.get_buffer(f"{name}_middle"), self.get_buffer(f"{name}_spread")
-        safe = (torch.where(present, part, middle) - middle) / spread
-        return torch.where(present, self.projections[index](safe), self.missing[index])
+        return (torch.where(present, part, middle) - middle) / spread
+
+    def token(self, index: int, row: Tensor, present: Tensor) -> Tensor:
+        """Return a modality's projection (n, width), its learned token where it is missing."""
+        return torch.where(present, self.projections[index](row), self.missing[index])
+
+    def alone(self, index: int, row: Tensor, present: Tensor) -> Tensor:
+        """Return what a modality's expert says (n, 5), nothing where it is missing."""
+        said = self.experts[index](row / row.shape[1] ** 0.5)
+        return torch.where(present, said, torch.zeros_like(said))
 
 
 def dropped(present: Tensor, share: float) -> Tensor:

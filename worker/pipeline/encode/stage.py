@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from worker.pipeline.architectures.inputs import SEQUENCE_FRAMES
 from worker.pipeline.encode.vision import WIDTH as VISION_WIDTH
 from worker.pipeline.encode.vision import VisionEncoder
-from worker.pipeline.encode.whisper import WIDTH as AUDIO_WIDTH
-from worker.pipeline.encode.whisper import AudioEncoder
+from worker.pipeline.encode.whisper import SUMMARY as AUDIO_WIDTH
+from worker.pipeline.encode.whisper import AudioEncoder, summary
 from worker.pipeline.extract import Extract, artifact
 from worker.pipeline.extract.posture import WIDTH as POSE_WIDTH
 from worker.pipeline.extract.windows import WINDOW_S
@@ -44,10 +44,10 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """The second step's result: vision (n, 576), audio (384,), pose (n, 32) with its mask (n, 32).
+    """The second step's result: vision (n, 576), audio (768,), pose (n, 32) with its mask (n, 32).
 
-    audio_windows (w, 384) is the sound second by second, as `Extract.windows`; face (16, 576).
-    None is missing, never zeros.
+    audio is `whisper.summary`, audio_windows (w, 768) that of each second, as `Extract.windows`;
+    face (16, 576). None is missing, never zeros.
     """
 
     presence: Presence
@@ -97,21 +97,21 @@ def encode(extracted: Extract, models: EncodeModels, *, faces: bool = True) -> E
 def hear(
     extracted: Extract, models: EncodeModels
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the sound's mean (384,) and its windows' means (w, 384)."""
+    """Return the sound's summary (768,) and its windows' (w, 768)."""
     assert extracted.audio_16k is not None
     assert models.audio is not None
     frames = models.audio.all_frames(extracted.audio_16k.astype(np.float32) / np.float32(32_767))
-    return np.asarray(frames.mean(axis=0), np.float32), by_window(frames, extracted)
+    return summary(frames), by_window(frames, extracted)
 
 
 def by_window(frames: NDArray[np.float32], extracted: Extract) -> NDArray[np.float32]:
-    """Return the mean of the sound's frames (n, 384) in each window of the clip (w, 384).
+    """Return the summary of the sound's frames (n, 384) in each window of the clip (w, 768).
 
     A window past the sound's end takes its last frame.
     """
     starts_s = extracted.windows.middles_s - WINDOW_S / 2 - extracted.facts.shots.span_s[0]
     first = np.clip(np.round(starts_s * FRAMES_PER_S).astype(int), 0, len(frames) - 1)
-    rows = [frames[i : i + round(WINDOW_S * FRAMES_PER_S)].mean(axis=0) for i in first]
+    rows = [summary(frames[i : i + round(WINDOW_S * FRAMES_PER_S)]) for i in first]
     return np.array(rows, np.float32).reshape(len(rows), AUDIO_WIDTH)
 
 

@@ -1,4 +1,4 @@
-"""Whisper-tiny's audio encoder: 384 numbers for the real seconds of sound.
+"""Whisper-tiny's audio encoder: 384 numbers for each 20 ms of real sound, 768 for all of it.
 
 Positions are cut to the clip's length: no silence is encoded, and no silence dilutes.
 """
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from worker.pipeline.encode.mel import log_mel
 from worker.pipeline.runtime import Network
 
-WIDTH = 384
+WIDTH = 384  # of a frame
+SUMMARY = 2 * WIDTH  # mean, then deviation
 MAX_POSITIONS = 1500  # 30 s
 SAMPLES_PER_POSITION = 320
 MIN_SAMPLES = 1600
@@ -28,8 +29,8 @@ class AudioEncoder:
         self.network, self.made_by = network, made_by
 
     def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the mean (384,) over the real frames of mono 16 kHz float samples."""
-        return np.asarray(self.all_frames(samples).mean(axis=0), np.float32)
+        """Return mean and deviation (768,) over the real frames of mono 16 kHz float samples."""
+        return summary(self.all_frames(samples))
 
     def all_frames(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, 384), one row per 20 ms, of a sound of any length."""
@@ -46,6 +47,14 @@ class AudioEncoder:
         places = position_table(MAX_POSITIONS, WIDTH)[:n]
         found = self.network.run({"mel": mel[None], "positions": places[None]})
         return found[self.network.outputs[0]][0, :n]
+
+
+def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean and the deviation of frames (n, 384) as one row (768,).
+
+    How much a call changes tells more of it than the mean alone (docs/training.md).
+    """
+    return np.concatenate([frames.mean(axis=0), frames.std(axis=0)]).astype(np.float32)
 
 
 @functools.cache

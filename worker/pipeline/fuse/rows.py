@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One clip for a network: vision (576,), audio (384,), pose (32,), face (16, ...), or None.
+    """One clip for a network: vision (576,), audio (768,), pose (32,), face (16, ...), or None.
 
     quality (3,) as `pooling.quality`.
     """
@@ -151,7 +151,7 @@ def feed(
 
 
 def column(name: str, widths: dict[str, tuple[int, ...]], row: Row) -> Array:
-    """Return one input of one row."""
+    """Return one input of one row; a bundle that learned from fewer numbers reads the first."""
     if name == "species":
         return np.array([row.species == s for s in SPECIES], np.float32)
     if name == "quality":
@@ -160,4 +160,6 @@ def column(name: str, widths: dict[str, tuple[int, ...]], row: Row) -> Array:
     if name.endswith(PRESENT):
         return np.array([name.removesuffix(PRESENT) in row.present], np.float32)
     part: Array | None = getattr(row, name)
-    return np.zeros(widths[name], np.float32) if part is None else part
+    if part is None:
+        return np.zeros(widths[name], np.float32)
+    return part[: widths[name][0]] if part.ndim == 1 else part

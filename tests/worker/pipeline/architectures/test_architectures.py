@@ -152,7 +152,8 @@ def test_backbones_have_torchvisions_key_names():
 
 def test_what_networks_read_is_what_the_encoders_give():
     assert inputs.WIDTHS["vision"] == encode.vision.WIDTH
-    assert inputs.WIDTHS["audio"] == encode.whisper.WIDTH
+    assert inputs.WIDTHS["audio"] == encode.whisper.SUMMARY
+    assert inputs.SEED_WIDTHS["audio"] == encode.whisper.WIDTH
     assert inputs.WIDTHS["pose"] == encode_stage.POSE_WIDTH
     assert len(manifest.CLASSES) == inputs.STATES
 
@@ -171,3 +172,36 @@ def test_published_weights_give_the_vision_encoders_numbers(shared_folder):
     with torch.inference_mode():
         ours = model(torch.from_numpy(scaled.transpose(0, 3, 1, 2))).numpy()
     assert np.abs(ours - encoder.encode(pictures)).max() < 1e-3
+
+
+def test_the_seeds_network_reads_the_mean_of_the_sound_alone():
+    model = made("late_fusion", {})
+    batch = example(model, rows=3)
+    other = batch[1].clone()
+    other[:, inputs.SEED_WIDTHS["audio"] :] += 1
+    assert torch.equal(model(*batch)[0], model(*changed(batch, model, "audio", other))[0])
+
+
+def test_beside_silent_company_two_modalities_say_the_sum_of_what_each_says():
+    model = made("masked_fusion", {})
+    torch.nn.init.zeros_(model.classify.weight)
+    torch.nn.init.zeros_(model.classify.bias)
+    parts = dict(zip(model.inputs, example(model, rows=1), strict=True))
+    parts["pose_present"] = torch.zeros(1, 1)
+    sight = {**parts, "audio_present": torch.zeros(1, 1)}
+    sound = {**parts, "vision_present": torch.zeros(1, 1)}
+    with torch.inference_mode():
+        both, one, other = (model(*p.values())[0] for p in (parts, sight, sound))
+    assert torch.allclose(both, one + other, atol=1e-6)
+    assert float(one.abs().max()) > 0.01
+
+
+def test_the_experts_prior_is_of_their_weights_alone():
+    model = made("masked_fusion", {})
+    model.start_silent()
+    with torch.inference_mode():
+        assert float(model.prior(1.0)) == 0
+        assert torch.count_nonzero(model(*example(model, rows=2))[0]) == 0
+        model.experts[0].weight[0, 0] = 2.0
+        model.experts[0].bias[0] = 7.0
+        assert float(model.prior(0.5)) == pytest.approx(2.0**2 / (2 * 0.5**2))
