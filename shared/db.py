@@ -76,9 +76,15 @@ def single() -> Iterator[Session]:
 
     One way to the server and back where a transaction takes three. Raises as `_translated` does.
     """
-    autocommit = engine().execution_options(isolation_level="AUTOCOMMIT")
-    with _translated(), Session(autocommit, expire_on_commit=False) as session, session.begin():
+    alone = _committing_alone(engine())
+    with _translated(), Session(alone, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@functools.lru_cache(maxsize=1)
+def _committing_alone(pooled: Engine) -> Engine:
+    """Give the same connections, each of whose statements commits itself."""
+    return pooled.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
