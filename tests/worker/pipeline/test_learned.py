@@ -15,6 +15,7 @@ from worker.pipeline.extract.locate import Pet
 from worker.pipeline.fuse import fuse, learned
 from worker.pipeline.fuse.ethogram import evidence, load_ethogram, softmax
 from worker.pipeline.fuse.explain import shapley
+from worker.pipeline.fuse.rows import Row, feed
 from worker.pipeline.fuse.signs import read_signs
 from worker.pipeline.manifest import CLASSES
 
@@ -164,6 +165,14 @@ def test_another_encoders_numbers_count_as_missing(bundle, case):
     said = fuse(*case, bundle(encoders=encoders), "dog")
     why = dict(said.not_measurable)["audio for the network"]
     assert why == "made by whisper-tiny; the bundle learned from whisper-tiny.en"
+
+
+def test_a_bundle_that_learned_from_the_mean_of_the_sound_reads_no_deviation():
+    sound = np.arange(768, dtype=np.float32)
+    row = Row(None, sound, None, None, np.zeros(3, np.float32), "dog")
+    fed = feed(["audio", "vision"], {"audio": (384,), "vision": (576,)}, [row])
+    assert np.array_equal(fed["audio"], [sound[:384]])
+    assert not fed["vision"].any()
 
 
 def test_a_species_that_it_never_saw_is_left_to_the_ethogram(bundle, case):
