@@ -13,7 +13,7 @@ MOST_ENTRIES = 1000  # the stack has one account and one bucket
 
 Application = Callable[[dict[str, Any], Any], Any]
 
-_now = time.monotonic
+_now = time.monotonic  # memcached names a parameter of `set` as the module
 
 
 class Cache:
