@@ -140,7 +140,7 @@ def final_fold(corpus: Corpus, rows: Rows) -> Fold:
 def held_back(corpus: Corpus, plan: Plan, final: Fold, *, device: str) -> Network:
     """Fit a network of the same recipe to the training part alone."""
     train, stop = splits.part(final.train, corpus.truth, corpus.groups, share=0.2, seed=0)
-    task = Task(corpus.table, corpus.targets, Fold(train, stop, final.stop), seed=0)
+    task = Task(corpus.table, corpus.targets, corpus.groups, Fold(train, stop, final.stop), seed=0)
     return fit.fit(task, plan.recipe, device=device).module
 
 

@@ -92,7 +92,7 @@ def asked_again(
     found = {name: np.full(shape, np.nan, np.float32) for name in tables}
     for number, fold in enumerate(folds(corpus, plan, rows)):
         for seed in range(plan.seeds):
-            task = Task(corpus.table, corpus.targets, fold, seed)
+            task = Task(corpus.table, corpus.targets, corpus.groups, fold, seed)
             fitted = fit.fit(task, plan.recipe, folder / "fits" / f"fold{number}-seed{seed}")
             for name, table in tables.items():
                 can = fold.test[table.answerable(fitted.module.inputs)[fold.test]]
@@ -153,7 +153,7 @@ def fit_one(
     on_epoch: fit.OnEpoch,
 ) -> Fitted:
     """Fit one network; its scalars go to TensorBoard's files, its history to a table."""
-    task = Task(corpus.table, corpus.targets, fold, seed)
+    task = Task(corpus.table, corpus.targets, corpus.groups, fold, seed)
     with SummaryWriter(str(folder / "events")) as writer:
 
         def told(epoch: Epoch) -> None:

@@ -9,7 +9,7 @@ Without, a prior keeps the network and all rows teach. Each epoch draws from gen
 import hashlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,10 +55,13 @@ class Diverged(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one run is given: arrays, soft targets (n, 5), and who learns, stops and is tested."""
+    """What one run is given: arrays, soft targets (n, 5), groups (n,) of rows that are alike, and
+    who learns, stops and is tested.
+    """
 
     table: Table
     targets: NDArray[np.float64]
+    groups: NDArray[np.int64]
     fold: Fold
     seed: int
 
@@ -218,7 +221,8 @@ def learn(
     weight = weights_of(task, rows)  # (n, 5)
     order = drawn((task.targets[rows] * weight).sum(axis=1), recipe.balance, rng)
     in_loss = recipe.balance in (Balance.LOSS, Balance.BOTH)
-    counted = weight if in_loss else np.ones_like(weight)
+    alike = alike_count(task, rows, recipe.kinship)[:, None]  # (n, 1)
+    counted = weight * alike if in_loss else np.repeat(alike, weight.shape[1], axis=1)
     module.train()
     total = 0.0
     with torch.random.fork_rng(devices=[]):
@@ -255,12 +259,30 @@ def weights_of(task: Task, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     A class is rare among rows that show the same modalities: the classes of a photo set do not
     change what those of a sound set count.
     """
-    shown = task.table.present[rows] @ (1 << np.arange(len(MODALITIES)))
     weight = np.ones((len(rows), task.targets.shape[1]))
-    for pattern in np.unique(shown):
-        mine = shown == pattern
+    for mine in by_pattern(task, rows):
         weight[mine] = np.minimum(class_weights(task.targets[rows[mine]]), MOST)
     return weight
+
+
+def alike_count(task: Task, rows: NDArray[np.int64], kinship: float) -> NDArray[np.float64]:
+    """Return what each row counts (n,), on average 1: less where its group has many rows.
+
+    n rows of a group are worth n / (1 + (n - 1) kinship) rows of different groups: the design
+    effect of Kish (1965, Survey Sampling, 8.2), with `kinship` for the intraclass correlation.
+    """
+    _, group, size = np.unique(task.groups[rows], return_inverse=True, return_counts=True)
+    count = 1 / (1 + (size[group] - 1) * kinship)
+    for mine in by_pattern(task, rows):
+        count[mine] /= count[mine].mean()
+    return np.asarray(count)
+
+
+def by_pattern(task: Task, rows: NDArray[np.int64]) -> Iterator[NDArray[np.bool_]]:
+    """Yield which of the rows (n,) show the same modalities."""
+    shown = task.table.present[rows] @ (1 << np.arange(len(MODALITIES)))
+    for pattern in np.unique(shown):
+        yield shown == pattern
 
 
 def drawn(
@@ -313,6 +335,7 @@ def digest(task: Task, recipe: Recipe) -> str:
     hashed = hashlib.sha256(recipe.model_dump_json().encode() + str(task.seed).encode())
     for rows in (task.fold.train, task.fold.stop):
         hashed.update(rows.tobytes() + task.targets[rows].tobytes())
+    hashed.update(task.groups.tobytes())
     for name in sorted(task.table.parts):
         hashed.update(np.nan_to_num(task.table.parts[name][:, 0]).tobytes())
     return hashed.hexdigest()

@@ -44,6 +44,9 @@ class Recipe(BaseModel):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     prior_nats: float = Field(1.4, gt=0, description="Of what a linear expert says, beforehand.")
+    kinship: float = Field(
+        0.3, ge=0, le=1, description="How alike rows of one animal are: 1, all count as one row."
+    )
     refit: bool = Field(True, description="Fit anew to all rows once it is known for how long.")
 
     @property

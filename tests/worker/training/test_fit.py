@@ -21,7 +21,7 @@ ALL = SMALL.model_copy(update={"patience": 0})  # without stopping rows
 def task(corpus_of):
     corpus = corpus_of(60)
     fold = next(splits.folds(corpus.truth, corpus.groups, k=3, seed=0))
-    return Task(corpus.table, corpus.targets, fold, seed=0)
+    return Task(corpus.table, corpus.targets, corpus.groups, fold, seed=0)
 
 
 def same(first, second):
@@ -36,7 +36,7 @@ def test_a_network_learns_what_classes_differ_in_and_nothing_where_they_do_not(c
     for strength in (2.0, 0.0):
         corpus = corpus_of(150, strength=strength)
         fold = next(splits.folds(corpus.truth, corpus.groups, k=3, seed=0))
-        fitted = fit.fit(Task(corpus.table, corpus.targets, fold, 0), SMALL)
+        fitted = fit.fit(Task(corpus.table, corpus.targets, corpus.groups, fold, 0), SMALL)
         chosen = fit.predict(fitted.module, corpus.table, fold.test).argmax(axis=1)
         scores.append((chosen == corpus.truth[fold.test]).mean())
     assert scores[0] > 0.9
@@ -123,7 +123,7 @@ def test_training_stops_when_it_no_longer_helps_and_keeps_the_best(corpus_of):
     corpus = corpus_of(60, strength=0.0)
     fold = next(splits.folds(corpus.truth, corpus.groups, k=3, seed=0))
     recipe = SMALL.model_copy(update={"epochs": 60, "patience": 4})
-    fitted = fit.fit(Task(corpus.table, corpus.targets, fold, 0), recipe)
+    fitted = fit.fit(Task(corpus.table, corpus.targets, corpus.groups, fold, 0), recipe)
     assert len(fitted.history) == fitted.best.epoch + 5 < 60
     assert fitted.best.stop_loss == min(e.stop_loss for e in fitted.history)
 
@@ -133,7 +133,7 @@ def test_a_network_that_needs_every_modality_leaves_other_rows_out_and_says_when
 ):
     corpus = corpus_of(60)
     fold = next(splits.folds(corpus.truth, corpus.groups, k=3, seed=0))
-    task = Task(corpus.table, corpus.targets, fold, 0)
+    task = Task(corpus.table, corpus.targets, corpus.groups, fold, 0)
     both = Recipe(arch="late_fusion", config={"modalities": ["vision", "audio"]}, epochs=2)
     module = fit.fit(task, both).module
     rows = fit.learnable(task, module, fold.train)
@@ -167,7 +167,7 @@ def test_a_class_is_rare_among_rows_that_show_the_same(corpus_of):
     corpus = corpus_of(60)
     rows = np.arange(60)
     targets = np.eye(5)[np.where(rows % 3 == 1, rows % 2, 4)]  # pictures: two classes of ten rows
-    task = Task(corpus.table, targets, None, seed=0)
+    task = Task(corpus.table, targets, corpus.groups, None, seed=0)
     weight = fit.weights_of(task, rows)
     assert weight[rows % 3 == 1][:, :2] == pytest.approx(1)
     assert weight[rows % 3 == 2][:, 4] == pytest.approx(1)
@@ -185,3 +185,22 @@ def test_rows_that_would_tell_when_to_stop_teach_as_well(task):
     assert first.numpy() == pytest.approx(
         task.table.parts["vision"][there, 0].mean(axis=0), abs=1e-5
     )
+
+
+def test_many_rows_of_one_animal_count_less_than_as_many_of_many_animals(corpus_of):
+    corpus = corpus_of(60)
+    rows = np.arange(0, 60, 3)  # clips: all show the same
+    groups = np.arange(60)
+    groups[rows[:10]] = 0  # ten rows of one animal, ten of ten animals
+    task = Task(corpus.table, corpus.targets, groups, None, seed=0)
+    count = fit.alike_count(task, rows, 0.3)
+    assert count.mean() == pytest.approx(1)
+    assert count[:10].sum() / count[10:].sum() == pytest.approx(1 / (1 + 9 * 0.3))
+    assert fit.alike_count(task, rows, 0.0) == pytest.approx(1)
+    assert fit.alike_count(task, rows, 1.0)[:10].sum() == pytest.approx(20 / 11)  # as one row
+
+
+def test_what_an_animal_with_many_rows_shows_does_not_outvote_the_others(task):
+    one_of_many = replace(task, groups=np.where(task.groups < 12, 0, task.groups))
+    strangers = SMALL.model_copy(update={"kinship": 0.0})
+    assert not same(fit.fit(one_of_many, SMALL), fit.fit(one_of_many, strangers))
