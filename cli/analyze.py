@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,9 +31,18 @@ class Species(StrEnum):
     cat = "cat"
 
 
+@dataclass(frozen=True, slots=True)
+class Animal:
+    """Whose clips they are; the breed is '' where nobody told."""
+
+    species: Species
+    breed: str
+
+
 def analyze(
     clips: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips.")],
     species: Annotated[Species, typer.Option(help="The animal in the clips.")] = Species.dog,
+    breed: Annotated[str, typer.Option(help="Its breed, for bundles that know of breeds.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a clip.")] = False,
     weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
     draw: Annotated[
@@ -57,7 +67,7 @@ def analyze(
     rows: list[dict[str, Any]] = []
     with progress_bar() as show:
         for path in found:
-            row = result_of(path, species, models, show, draw)
+            row = result_of(path, Animal(species, breed), models, show, draw)
             rows.append(row)
             if as_json:
                 typer.echo(json.dumps(row))
@@ -108,14 +118,18 @@ def clips_in(paths: list[Path]) -> list[Path]:
 
 
 def result_of(
-    path: Path, species: str, models: "Models", show: "Show", draw: Path | None
+    path: Path, animal: Animal, models: "Models", show: "Show", draw: Path | None
 ) -> dict[str, Any]:
     """Return a clip's assessment, or the code and sentence of why there is none; draw it."""
     from worker.pipeline import run
 
     try:
         extracted, assessment = run.analyze_all(
-            path, species=species, models=models, on_progress=lambda f: show(path.name, f)
+            path,
+            species=animal.species,
+            breed=animal.breed,
+            models=models,
+            on_progress=lambda f: show(path.name, f),
         )
     except InputError as error:
         return {"clip": str(path), "error": {"code": error.code, "detail": error.detail}}

@@ -77,7 +77,8 @@ logged AS (
     SELECT id, step, attempts, lease_token, :worker FROM claimed
     RETURNING set_config('synchronous_commit', 'off', true))
 SELECT claimed.id AS job_id, lease_token AS token, step, attempts AS attempt, claimed.account_id,
-       clip_id, storage_key AS clip_key, species, artifact_key, claimed.bundle
+       clip_id, storage_key AS clip_key, species, coalesce(breed, '') AS breed, artifact_key,
+       claimed.bundle
   FROM claimed JOIN clips ON clips.id = clip_id JOIN pets ON pets.id = clips.pet_id
 """)
 
@@ -229,6 +230,7 @@ class Lease:
     clip_id: uuid.UUID
     clip_key: str
     species: str
+    breed: str  # '' where nobody told
     artifact_key: str | None
     bundle: str | None
 

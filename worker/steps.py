@@ -21,6 +21,8 @@ from worker.heartbeat import Heartbeat
 from worker.pipeline import encode as encoding_stage
 from worker.pipeline import extract as extract_stage
 from worker.pipeline import fuse as fuse_stage
+from worker.pipeline.bundles import Bundle
+from worker.pipeline.fuse.answer import Assessment
 from worker.sandbox import Sandbox
 
 LOADING = threading.Lock()  # a cache alone lets two threads load at once
@@ -106,12 +108,18 @@ def fuse(work: Work, data: Data) -> dict[str, Any]:
     """Decide, explain and recommend; give the assessment as JSON."""
     started_at = time.monotonic()
     work.heartbeat.report(PROGRESS_AT_START[Step.FUSE])
-    assert data.extract is not None
-    assert data.encoding is not None
     bundle = deciders.named(work.lease.bundle)
-    assessment = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
+    assessment = fuse_with(bundle, work, data)
     timings_s = data.with_time(Step.FUSE, started_at).timings_s
     return replace(assessment, timings_s=timings_s).as_json()
+
+
+def fuse_with(bundle: Bundle, work: Work, data: Data) -> Assessment:
+    """Assess with one bundle."""
+    assert data.extract is not None
+    assert data.encoding is not None
+    lease = work.lease
+    return fuse_stage.fuse(data.extract, data.encoding, bundle, lease.species, lease.breed)
 
 
 def shadow(work: Work, data: Data) -> dict[str, Any] | None:
@@ -123,10 +131,7 @@ def shadow(work: Work, data: Data) -> dict[str, Any] | None:
         bundle = deciders.shadow()
         if bundle is None:
             return None
-        assert data.extract is not None
-        assert data.encoding is not None
-        said = fuse_stage.fuse(data.extract, data.encoding, bundle, work.lease.species)
-        return said.as_json()
+        return fuse_with(bundle, work, data).as_json()
     except Exception:
         log.warning("shadow_failed", exc_info=True)
         return None

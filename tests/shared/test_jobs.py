@@ -71,10 +71,12 @@ def test_sixteen_workers_at_once_get_one_lease():
 
 
 def test_a_claim_gives_what_the_step_needs():
-    clip = make_clip(make_pet(species="cat"))
+    clip = make_clip(make_pet(species="cat", breed="Korat"))
     job = make_job(clip)
     lease = claim(job)
-    assert (lease.clip_id, lease.clip_key, lease.species) == (clip.id, clip.storage_key, "cat")
+    assert (lease.clip_id, lease.clip_key) == (clip.id, clip.storage_key)
+    assert (lease.species, lease.breed) == ("cat", "Korat")
+    assert claim(make_job()).breed == ""
     assert (lease.step, lease.attempt, lease.artifact_key) == (Step.EXTRACT, 1, None)
 
 

@@ -10,8 +10,11 @@ MODALITIES = ("vision", "audio", "pose", "face")  # the order in a presence patt
 ANY = "*"
 EDITED_BY_PEOPLE = (".yaml", ".json", ".md")
 PATTERN = re.compile(rf"\*|({'|'.join(MODALITIES)})(\+({'|'.join(MODALITIES)}))*")
+ANIMAL = re.compile(r"(dog|cat)(/[^A-Z/]+)?")
 
 Setting = str | bool | int | float | None | list[int] | list[float] | list[str]
+
+Offset = tuple[float, float, float, float, float]  # nats, in the order of CLASSES
 
 
 class Part(BaseModel):
@@ -90,11 +93,15 @@ class Evidence(Part):
 
 
 class Calibration(Part):
-    """How probabilities are made from logits; temperatures are by presence pattern."""
+    """How probabilities are made from logits; temperatures are by presence pattern.
+
+    `offsets`: nats that are added for a species, and for a breed of it (`dog/beagle`).
+    """
 
     calibrated: bool
     temperature: dict[str, float]
     experts: Experts = Experts()
+    offsets: dict[str, Offset] = {}
     conformal: Conformal | None = None
     ood: OutOfDistribution | None = None
     abstain: Abstain | None = None
@@ -106,6 +113,11 @@ class Calibration(Part):
         tables = [self.temperature] + ([self.conformal.quantile] if self.conformal else [])
         if any(ANY not in table for table in tables):
             raise ValueError(f'a table without its fallback "{ANY}"')
+        strange = [a for a in self.offsets if not ANIMAL.fullmatch(a)]
+        if strange:
+            raise ValueError(
+                f"offsets are by species, or species/breed in small letters: {strange}"
+            )
         wrong = [p for p in self.temperature if not is_pattern(p)]
         if wrong or min(self.temperature.values()) <= 0:
             raise ValueError(f"temperatures must be positive and by presence pattern: {wrong}")

@@ -59,6 +59,7 @@ def analyze(
     path: Path,
     *,
     species: str,
+    breed: str = "",
     models: Models,
     on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> Assessment:
@@ -66,13 +67,16 @@ def analyze(
 
     Raises what `extract` raises.
     """
-    return analyze_all(path, species=species, models=models, on_progress=on_progress)[1]
+    return analyze_all(path, species=species, breed=breed, models=models, on_progress=on_progress)[
+        1
+    ]
 
 
 def analyze_all(
     path: Path,
     *,
     species: str,
+    breed: str = "",
     models: Models,
     on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> tuple[Extract, Assessment]:
@@ -85,7 +89,7 @@ def analyze_all(
     encoding = encode(extracted, models.encode, faces=models.bundle.manifest.reads_faces)
     encoded_at = perf_counter()
     on_progress(0.97)
-    assessment = fuse(extracted, encoding, models.bundle, species)
+    assessment = fuse(extracted, encoding, models.bundle, species, breed)
     fused_at = perf_counter()
     on_progress(1.0)
     timings = {

@@ -5,13 +5,14 @@ was hardly seen has hardly an offset, one that was never seen has its species'.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from worker.pipeline.fuse.calibrate import animal
+from worker.pipeline.fuse.calibrate import offset as offset_for
 from worker.pipeline.manifest import ANY
 from worker.training import calibration, intervals, metrics
 from worker.training.corpus import Corpus
@@ -22,33 +23,22 @@ SPREAD = 0.5  # nats, of an offset; two in three breeds lie within
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Offsets:
-    """Nats added to the calibrated log-probabilities (5,), by species and by 'species/breed'."""
-
-    species: Mapping[str, Array]
-    breeds: Mapping[str, Array]
-
-    def of(self, species: str, breed: str) -> Array:
-        """Return an animal's offset (5,); its species' where the breed is unknown."""
-        common = self.species.get(species, np.zeros(metrics.N))
-        return common + self.breeds.get(f"{species}/{breed}", np.zeros(metrics.N))
+Offsets = dict[str, Array]  # by `animal`; nats added to the calibrated log-probabilities (5,)
 
 
 def fit(chances: Array, corpus: Corpus, rows: Rows) -> Offsets:
     """Fit offsets to held-out probabilities (seeds, n, 5): first the species', then the breeds'."""
     examples = corpus.dataset.examples
     logs = np.log(np.maximum(chances, 1e-12))
-    species, breeds = {}, {}
-    for name in sorted({examples[i].species for i in rows}):
-        mine = np.array([i for i in rows if examples[i].species == name])
-        species[name] = offset(logs[:, mine], corpus, mine)
-        for breed in sorted({examples[i].breed for i in mine} - {""}):
-            its = np.array([i for i in mine if examples[i].breed == breed])
-            breeds[f"{name}/{breed}"] = offset(logs[:, its] + species[name], corpus, its)
-    return Offsets(species, breeds)
+    keys = {i: animal(examples[i].species, examples[i].breed) for i in rows}
+    found: Offsets = {}
+    for species in sorted({examples[i].species for i in rows}):
+        mine = np.array([i for i in rows if examples[i].species == species])
+        found[species] = offset(logs[:, mine], corpus, mine)
+        for breed in sorted({keys[i] for i in mine} - {species}):
+            its = np.array([i for i in mine if keys[i] == breed])
+            found[breed] = offset(logs[:, its] + found[species], corpus, its)
+    return found
 
 
 def offset(logs: Array, corpus: Corpus, rows: Rows) -> Array:
@@ -65,22 +55,29 @@ def offset(logs: Array, corpus: Corpus, rows: Rows) -> Array:
     return np.asarray(minimize(cost, np.zeros(metrics.N), jac=True, method="L-BFGS-B").x)
 
 
-def moved(chances: Array, offsets: Offsets, corpus: Corpus, rows: Rows) -> Array:
+def moved(chances: Array, offsets: Mapping[str, Array], corpus: Corpus, rows: Rows) -> Array:
     """Return probabilities (seeds, rows, 5) with each animal's offset."""
     examples = corpus.dataset.examples
-    each = np.stack([offsets.of(examples[i].species, examples[i].breed) for i in rows])
+    each = np.stack([offset_for(offsets, examples[i].species, examples[i].breed) for i in rows])
     return np.asarray(softmax(np.log(np.maximum(chances[:, rows], 1e-12)) + each, axis=2))
+
+
+def cross_moved(cross: Array, predictions: Predictions, corpus: Corpus) -> Array:
+    """Return held-out probabilities (seeds, n, 5) with the offsets of the other folds."""
+    rows = predictions.rows
+    better = cross.copy()
+    for fold in np.unique(predictions.fold[rows]):
+        here = predictions.fold[rows] == fold
+        fitted = fit(cross, corpus, rows[~here])
+        better[:, rows[here]] = moved(cross, fitted, corpus, rows[here])
+    return better
 
 
 def gained(predictions: Predictions, corpus: Corpus) -> Figure:
     """Return by how many nats the other folds' offsets lower a fold's cross-entropy."""
     rows = predictions.rows
     cross = calibration.cross_calibrated(predictions, corpus)[ANY]
-    better = cross.copy()
-    for fold in np.unique(predictions.fold[rows]):
-        here = predictions.fold[rows] == fold
-        fitted = fit(cross, corpus, rows[~here])
-        better[:, rows[here]] = moved(cross, fitted, corpus, rows[here])
+    better = cross_moved(cross, predictions, corpus)
     pairs = np.stack([cross[:, rows], better[:, rows]], axis=3)  # (seeds, n, 5, 2)
     return intervals.of_statistic(gain, corpus.truth[rows], pairs, corpus.groups[rows])
 

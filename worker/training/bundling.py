@@ -36,10 +36,12 @@ from worker.pipeline.manifest import (
     Licences,
     Manifest,
     Metric,
+    Offset,
     OutOfDistribution,
     Weights,
 )
-from worker.training import calibration, card, crossfit, fit, splits
+from worker.training import adaptation, calibration, card, crossfit, fit, splits
+from worker.training.adaptation import Offsets
 from worker.training.calibration import Evidence
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
@@ -165,16 +167,30 @@ def calibrate(
     folder: Path,
     evidence: Evidence,
 ) -> Calibration:
-    """Return the manifest's calibration; `calibrated` only where held-out rows bear it out."""
+    """Return the manifest's calibration; `calibrated` only where held-out rows bear it out.
+
+    So do offsets by breed: none where unseen animals gain nothing by them.
+    """
     table = calibration.temperatures(predictions, corpus, predictions.rows)
     cross = calibration.cross_calibrated(predictions, corpus)[ANY]
+    offsets: Offsets = {}
+    if adaptation.gained(predictions, corpus).low > 0:
+        offsets = adaptation.fit(cross, corpus, predictions.rows)
+        cross = adaptation.cross_moved(cross, predictions, corpus)
     limit = far_from(corpus, module, held, final, folder / OOD)
     return Calibration(
         calibrated=evidence.holds,
         temperature={name: round(value, 4) for name, value in table.items()},
+        offsets={key: nats_of(found) for key, found in offsets.items()},
         conformal=calibration.conformal(cross, corpus, predictions.rows),
         ood=OutOfDistribution(file=OOD, max_score=limit),
     )
+
+
+def nats_of(offset: NDArray[np.float64]) -> Offset:
+    """Return an offset (5,) as the manifest holds it."""
+    first, second, third, fourth, fifth = (round(float(nats), 4) for nats in offset)
+    return first, second, third, fourth, fifth
 
 
 def far_from(corpus: Corpus, module: Network, held: Network, final: Fold, path: Path) -> float:

@@ -85,8 +85,16 @@ def calibration(manifest: Manifest, evidence: Evidence) -> str:
         f"{evidence.ece_after.value:.3f} ({evidence.ece_after.low:.3f} to "
         f"{evidence.ece_after.high:.3f}). Sets that should hold the truth in {1 - ALPHA:.0%} of "
         f"cases hold it in {evidence.coverage:.1%}, with {evidence.set_size:.2f} classes on "
-        f"average. Temperatures: {temperatures}."
+        f"average. Temperatures: {temperatures}. {offsets(manifest)}"
     )
+
+
+def offsets(manifest: Manifest) -> str:
+    """Say whose logits are shifted when it is served; figures are without that."""
+    fitted = manifest.calibration.offsets if manifest.calibration else {}
+    if not fitted:
+        return "No offsets by species or breed: animals of other folds gained nothing by them."
+    return f"Offsets, by which animals of other folds gained, for {', '.join(fitted)}."
 
 
 def licences(manifest: Manifest) -> str:

@@ -104,7 +104,7 @@ def case_of(bundle, extracted):
     species = extracted.facts.species
     table = load_ethogram(bundle).of(species)
     encoding = encode(extracted, ENCODERS)
-    said, _ = learned.ask(bundle, extracted, encoding, species)
+    said, _ = learned.ask(bundle, extracted, encoding, species, "")
     return Case(bundle, table, species, read_signs(table, extracted)[0], said), encoding
 
 

@@ -56,7 +56,7 @@ def case(measured, noise):
 def test_a_bundle_alone_answers_what_its_network_says(bundle, case):
     chosen = bundle()
     said = fuse(*case, chosen, "dog")
-    asked, unread = learned.ask(chosen, *case, "dog")
+    asked, unread = learned.ask(chosen, *case, "dog", "")
     expected = softmax(asked.base + asked.added)
     assert list(said.probabilities.values()) == pytest.approx(expected, abs=1e-4)
     assert said.bundle.name == "trial"
@@ -86,7 +86,7 @@ def test_temperature_goes_by_what_is_there(bundle, case):
 def test_with_the_ethogram_both_are_multiplied_by_their_exponents(bundle, case):
     both = {**made.CALIBRATION, "experts": {"learned": 0.5, "ethogram": 2.0}}
     said = fuse(*case, bundle(decides="with_ethogram", calibration=both), "dog")
-    asked, _ = learned.ask(bundle(), *case, "dog")
+    asked, _ = learned.ask(bundle(), *case, "dog", "")
     table = load_ethogram(load_bundle(BUILT_IN)).of("dog")
     signs = evidence(table, read_signs(table, case[0])[0])
     expected = softmax(0.5 * (asked.base + asked.added) + 2.0 * signs)
@@ -102,6 +102,21 @@ def test_alone_the_signs_move_nothing(bundle, case):
     chosen = bundle()
     one, other = (fuse(e, encoding, chosen, "dog").probabilities for e in (extracted, changed))
     assert one == other
+
+
+def test_what_a_breed_shifts_is_added_to_its_species_and_to_no_other(bundle, case):
+    shifts = {"dog": (1.0, 0, 0, 0, 0), "dog/shiba inu": (0, 0, 0, 0, 2.0), "cat": (0, 9, 0, 0, 0)}
+    plain, shifted = bundle(), bundle(calibration={**made.CALIBRATION, "offsets": shifts})
+
+    def moved(breed):
+        now, before = (learned.ask(b, *case, "dog", breed)[0].base for b in (shifted, plain))
+        return now - before
+
+    assert moved("") == pytest.approx([1, 0, 0, 0, 0], abs=1e-9)
+    assert moved("Whippet") == pytest.approx([1, 0, 0, 0, 0], abs=1e-9)
+    assert moved(" Shiba Inu") == pytest.approx([1, 0, 0, 0, 2], abs=1e-9)
+    said = [fuse(*case, shifted, "dog", breed).probabilities for breed in ("Shiba Inu", "")]
+    assert said[0]["Distressed"] > said[1]["Distressed"]
 
 
 def test_the_set_holds_what_cannot_be_excluded(bundle, case):
@@ -187,7 +202,7 @@ def test_every_architecture_answers_with_a_timeline_of_its_own(arch, bundle, cas
     said = fuse(extracted, encoding, chosen, "dog").as_json()
     assert json.loads(json.dumps(said, allow_nan=False)) == said
     assert len(said["timeline"]) == len(extracted.windows.middles_s)
-    asked, _ = learned.ask(chosen, extracted, encoding, "dog")
+    asked, _ = learned.ask(chosen, extracted, encoding, "dog", "")
     assert asked.windows.shape == (len(extracted.windows.middles_s), 5)
     assert np.ptp(asked.windows, axis=0).max() > 0.01
     for point in said["timeline"]:
@@ -201,7 +216,7 @@ def test_the_parts_of_modalities_sum_to_what_was_added(bundle, case):
     chosen = bundle(decides="with_ethogram")
     said = fuse(*case, chosen, "dog")
     table = load_ethogram(chosen).of("dog")
-    asked, _ = learned.ask(chosen, *case, "dog")
+    asked, _ = learned.ask(chosen, *case, "dog", "")
     decision = decide(
         Case(chosen, table, "dog", read_signs(table, case[0])[0], asked), is_pet_seen=True
     )

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from worker.pipeline.architectures import build
+from worker.pipeline.fuse.calibrate import offset
 from worker.pipeline.manifest import ANY
-from worker.training import adaptation
+from worker.training import adaptation, bundling, calibration
 from worker.training.crossfit import Predictions
 
 SHIFT = np.array([1.5, -1.5, 0, 0, 0])
@@ -29,7 +31,7 @@ def chances(predictions):
 def test_a_breeds_offset_is_found_and_its_species_stays_near_nothing(corpus_of):
     corpus, predictions = shifted(corpus_of(1600), SHIFT)
     found = adaptation.fit(chances(predictions), corpus, predictions.rows)
-    beagle = found.of("dog", "Beagle")
+    beagle = offset(found, "dog", "Beagle")
     assert beagle[0] - beagle[1] == pytest.approx(3.0, abs=0.9)
 
 
@@ -46,8 +48,8 @@ def test_a_breed_that_was_hardly_seen_has_hardly_an_offset(corpus_of):
 def test_a_breed_that_was_never_seen_has_its_species_offset(corpus_of):
     corpus, predictions = shifted(corpus_of(200), SHIFT)
     found = adaptation.fit(chances(predictions), corpus, predictions.rows)
-    assert (found.of("dog", "Basenji") == found.species["dog"]).all()
-    assert (found.of("fox", "") == 0).all()
+    assert (offset(found, "dog", "Basenji") == found["dog"]).all()
+    assert (offset(found, "fox", "") == 0).all()
 
 
 def test_offsets_help_unseen_animals_where_breeds_differ_and_only_there(corpus_of):
@@ -55,3 +57,17 @@ def test_offsets_help_unseen_animals_where_breeds_differ_and_only_there(corpus_o
     idle = adaptation.gained(*shifted(corpus_of(600), 0 * SHIFT)[::-1])
     assert helped.low > 0.02
     assert -0.03 < idle.value < 0.02
+
+
+@pytest.mark.parametrize(("shift", "served"), [(SHIFT, True), (0 * SHIFT, False)])
+def test_a_bundle_holds_offsets_only_where_unseen_animals_gain_by_them(
+    corpus_of, tmp_path, shift, served
+):
+    corpus, predictions = shifted(corpus_of(600), shift)
+    final = bundling.final_fold(corpus, predictions.rows)
+    network = build.build("masked_fusion", {"width": 16, "hidden": 16}).eval()
+    evidence = calibration.judge(predictions, corpus)
+    found = bundling.calibrate(corpus, predictions, network, network, final, tmp_path, evidence)
+    assert ("dog/beagle" in found.offsets) == served
+    if served:
+        assert found.offsets["dog/beagle"][0] - found.offsets["dog/beagle"][1] > 1

@@ -2,19 +2,20 @@
 
 Training fits what is applied here, so the formulas stand here only.
 
-    ln p = w_l logits / T + w_e (the ethogram's evidence, in nats, without its prior) + const
+    ln p = w_l logits / T + the animal's offset
+           + w_e (the ethogram's evidence, in nats, without its prior) + const
 
 A network brings the prior that it learned, so the ethogram's own is left out: nothing counts twice.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from worker.pipeline.bundles import Bundle
-from worker.pipeline.manifest import ANY, Experts, Manifest
+from worker.pipeline.manifest import ANY, CLASSES, Experts, Manifest
 
 Nats = NDArray[np.float64]
 
@@ -37,6 +38,27 @@ def experts(manifest: Manifest) -> Experts:
 def weight(manifest: Manifest, present: Sequence[str]) -> float:
     """Return what a logit counts in nats."""
     return experts(manifest).learned / temperature(manifest, present)
+
+
+def animal(species: str, breed: str = "") -> str:
+    """Return the key of an animal's offset: its species, and its breed where there is one."""
+    return f"{species}/{breed.strip().casefold()}" if breed.strip() else species
+
+
+def offset(offsets: Mapping[str, ArrayLike], species: str, breed: str) -> Nats:
+    """Return the nats (5,) that are added for an animal: its species', and its breed's within it.
+
+    A breed that nothing was fitted to has its species' alone.
+    """
+    keys = {animal(species), animal(species, breed)}
+    rows = [np.asarray(offsets[key], np.float64) for key in keys if key in offsets]
+    return np.asarray(sum(rows, np.zeros(len(CLASSES))))
+
+
+def offset_of(manifest: Manifest, species: str, breed: str) -> Nats:
+    """Return a bundle's offset (5,) for an animal; zeros where none was fitted."""
+    fitted = manifest.calibration.offsets if manifest.calibration else {}
+    return offset(fitted, species, breed)
 
 
 def conformal_set(manifest: Manifest, species: str, chances: Nats) -> tuple[int, ...] | None:

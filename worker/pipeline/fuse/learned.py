@@ -44,8 +44,8 @@ Nats = NDArray[np.float64]
 class Learned:
     """What a network says of a clip, in nats: (5,), and of its windows (w, 5).
 
-    base: of nothing at all. added: over that. parts: with these modalities only. embedding (d,) as
-    it comes.
+    base: of nothing but its species and breed. added: over that. parts: with these modalities
+    only. embedding (d,) as it comes.
     """
 
     row: Row
@@ -64,7 +64,7 @@ def network_of(bundle: Bundle) -> OnnxNetwork:
 
 
 def ask(
-    bundle: Bundle, extracted: Extract, encoding: Encoding, species: str
+    bundle: Bundle, extracted: Extract, encoding: Encoding, species: str, breed: str
 ) -> tuple[Learned | None, dict[str, str]]:
     """Return what the network says, or None; and what it could not read, with the reasons."""
     if bundle.manifest.weights is None:
@@ -79,7 +79,9 @@ def ask(
         return None, {name: lacking(missing)}
     row = row.only(m for m in row.present if m in reads)
     told = {f"{m} for the network": why for m, why in missing.items()}
-    return answer(bundle, row, extracted, encoding), told
+    said = answer(bundle, row, extracted, encoding)
+    shift = calibrate.offset_of(bundle.manifest, species, breed)
+    return dataclasses.replace(said, base=said.base + shift), told
 
 
 def can_answer(bundle: Bundle, row: Row) -> bool:

@@ -16,11 +16,13 @@ from worker.pipeline.fuse.signs import read_signs
 from worker.pipeline.fuse.timeline import smoothed, window_evidence
 
 
-def fuse(extracted: Extract, encoding: Encoding, bundle: Bundle, species: str) -> Assessment:
-    """Assess a clip of a species with a bundle."""
+def fuse(
+    extracted: Extract, encoding: Encoding, bundle: Bundle, species: str, breed: str = ""
+) -> Assessment:
+    """Assess a clip of a species, and of a breed where it is known, with a bundle."""
     table = load_ethogram(bundle).of(species)
     readings, missing = read_signs(table, extracted)
-    said, unread = learned.ask(bundle, extracted, encoding, species)
+    said, unread = learned.ask(bundle, extracted, encoding, species, breed)
     case = Case(bundle, table, species, readings, said)
     decision = decide(case, is_pet_seen=extracted.facts.pet.pet_frames_share is not None)
     gate = closed_gate(extracted)

@@ -32,7 +32,7 @@ from worker.training.pose.strangers import draw_hand, draw_person
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
 GROUPS = (("elbow", "carpus", "front_paw"), ("stifle", "hock", "rear_paw"),
           ("ear_base", "ear_tip"), ("eye",))  # fmt: skip
-CLOSE_UP_SHARE = 0.1
+CLOSE_UP_SHARE = 0.3
 SECOND_SHARE, PERSON_SHARE, HAND_SHARE, THING_SHARE = 0.2, 0.2, 0.07, 0.2
 
 
