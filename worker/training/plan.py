@@ -43,7 +43,7 @@ class Recipe(BaseModel):
     batch: int = Field(64, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
-    prior_nats: float = Field(1.4, gt=0, description="Of what a linear expert says, beforehand.")
+    prior_nats: float = Field(1.0, gt=0, description="Of what a linear expert says, beforehand.")
     kinship: float = Field(
         0.3, ge=0, le=1, description="How alike rows of one animal are: 1, all count as one row."
     )
