@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # a CPU worker imports it only to convert a file
 Tensors = Mapping[str, NDArray[np.float32]]
 
 FORM = {"vision_encoder": "fp32", "audio_encoder": "int8"}
-GRAPH_VERSION = "2"  # of what the code below makes of a file
+GRAPH_VERSION = "3"  # of what the code below makes of a file
 HEAD_WIDTH = 64  # of every Whisper model
 OPSET = 20
 
