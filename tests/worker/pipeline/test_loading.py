@@ -16,7 +16,7 @@ from worker.pipeline.encode.whisper import AudioEncoder, position_table
 from worker.pipeline.runtime import OnnxNetwork, TorchNetwork
 from worker.pipeline.weights import Found, WeightFile
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", exc_type=ImportError)
 from worker.pipeline.architectures.backbones import MobileNetV3Small  # noqa: E402
 from worker.pipeline.encode.whisper_torch import WhisperEncoder  # noqa: E402
 
