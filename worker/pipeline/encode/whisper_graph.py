@@ -82,7 +82,8 @@ class Writer:
         kernel = self.tensors[f"{name}.weight"].astype(np.float32)  # (out, in, 3)
         matrix = kernel.transpose(2, 1, 0).reshape(-1, len(kernel))
         beside = self.node("Concat", seen, axis=2)
-        x = self.node("MatMul", [beside, self.constant(f"{name}.matrix", matrix)])
+        mixed = [beside, self.constant(f"{name}.matrix", matrix)]
+        x = self.node("MatMul", mixed, out=f"{name}.product")
         return self.node("Gelu", [self.node("Add", [x, self.weight(f"{name}.bias")])])
 
     def linear(self, x: str, name: str) -> str:
