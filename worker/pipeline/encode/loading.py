@@ -8,10 +8,10 @@ import structlog
 from worker.pipeline import weights
 from worker.pipeline.encode import convert
 from worker.pipeline.encode.batching import Batched
-from worker.pipeline.encode.stage import AT_ONCE, EncodeModels
+from worker.pipeline.encode.stage import EncodeModels
 from worker.pipeline.encode.vision import BATCH, VisionEncoder
 from worker.pipeline.encode.whisper import AudioEncoder
-from worker.pipeline.runtime import Network, OnnxNetwork, TorchNetwork, compute_alone
+from worker.pipeline.runtime import AT_ONCE, Network, OnnxNetwork, TorchNetwork, compute_alone
 from worker.pipeline.weights import Found
 
 CPU = "cpu"

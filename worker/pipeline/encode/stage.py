@@ -18,9 +18,9 @@ from worker.pipeline.encode.whisper import Each as EachPart
 from worker.pipeline.extract import Extract, artifact
 from worker.pipeline.extract.posture import WIDTH as POSE_WIDTH
 from worker.pipeline.extract.windows import WINDOW_S
+from worker.pipeline.runtime import AT_ONCE
 
 FRAMES_PER_S = 50  # of the sound encoder
-AT_ONCE = 2  # batches of pictures and parts of the sound, each in a thread
 NO_FACES = "no faces were cut out"
 NO_READER = "no bundle reads faces"
 

@@ -4,7 +4,7 @@ Without a detector nothing is claimed about the subject (`guess.py` says where s
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -84,20 +84,25 @@ class Look:
     all: list[Found]
 
 
+Each = Callable[[Callable[[int], Look], Iterable[int]], Iterable[Look]]
+
+
 def locate(
     pictures: NDArray[np.uint8],
     times_s: NDArray[np.float64],
     detector: Detector | None,
     looks: Mapping[int, Look] = MappingProxyType({}),
+    each: Each = map,
 ) -> Pet:
     """Follow one pet through pictures (n, h, w, 3) RGB; `looks`: those that were taken already.
 
     Looks every two seconds, and in between as long as two looks do not show the same animal in the
-    same place; boxes are carried over what was not looked at, and matched where it was missed.
+    same place, or on its way; boxes are carried over what was not looked at, and matched where it
+    was missed. `each` takes several looks as `map` does, in threads of its own if it likes.
     """
     if detector is None:
         return nothing(len(pictures), None)
-    looks = look_through(pictures, times_s, detector, looks)
+    looks = look_through(pictures, times_s, detector, looks, each)
     looked = sorted(looks)
     sure = [looks[i].sure for i in looked]
     pets = [f for found in sure for f in found if f.kind in COCO_SPECIES]
@@ -127,19 +132,46 @@ def look_through(
     times_s: NDArray[np.float64],
     detector: Detector,
     taken: Mapping[int, Look],
+    each: Each,
 ) -> dict[int, Look]:
-    """Look at pictures until neighbouring looks agree or nothing lies between them."""
+    """Look at pictures until every two neighbouring looks agree, nothing lies between them, or a
+    look between them found the pet halfway."""
+
+    def look(i: int) -> Look:
+        return look_for_animals(pictures[i], detector, expected(looks, i))
+
     looks: dict[int, Look] = {}
-    wanted = due(times_s)
-    while wanted:
-        for i in wanted:
-            looks[i] = taken.get(i) or look_for_animals(pictures[i], detector, expected(looks, i))
-        wanted = [
-            (i + j) // 2
-            for i, j in pairwise(sorted(looks))
-            if j - i > 1 and not same_animal(looks[i].all, looks[j].all)
-        ]
+    for i in due(times_s):
+        looks[i] = taken.get(i) or look(i)
+    straight: set[tuple[int, int]] = set()
+    while wanted := between_looks(looks, straight):
+        looks = looks | dict(zip(wanted, list(each(look, wanted)), strict=True))
+        looked = sorted(looks)
+        for i, j, k in zip(looked, looked[1:], looked[2:], strict=False):
+            if j in wanted and goes_straight(looks, times_s, (i, j, k)):
+                straight |= {(i, j), (j, k)}
     return looks
+
+
+def between_looks(looks: Mapping[int, Look], straight: set[tuple[int, int]]) -> list[int]:
+    """Return the pictures halfway between looks that do not agree."""
+    return [
+        (i + j) // 2
+        for i, j in pairwise(sorted(looks))
+        if j - i > 1 and (i, j) not in straight and not same_animal(looks[i].all, looks[j].all)
+    ]
+
+
+def goes_straight(
+    looks: Mapping[int, Look], times_s: NDArray[np.float64], at: tuple[int, int, int]
+) -> bool:
+    """Tell whether three looks show one animal, in the second where the others say it must be."""
+    seen = [looks[i].all for i in at]
+    if not all(len(found) == 1 for found in seen):
+        return False
+    first, middle, last = (found[0].box for found in seen)
+    (carried,) = carry(times_s[[at[1]]], [times_s[at[0]], times_s[at[2]]], [first, last])
+    return carried is not None and overlap(carried, middle) >= STEADY_OVERLAP
 
 
 def expected(looks: Mapping[int, Look], i: int) -> Box | None:
