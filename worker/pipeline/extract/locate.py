@@ -84,7 +84,8 @@ class Look:
     all: list[Found]
 
 
-Each = Callable[[Callable[[int], Look], Iterable[int]], Iterable[Look]]
+Span = tuple[int, int]
+Each = Callable[[Callable[[Span], dict[int, Look]], Iterable[Span]], Iterable[dict[int, Look]]]
 
 
 def locate(
@@ -134,43 +135,49 @@ def look_through(
     taken: Mapping[int, Look],
     each: Each,
 ) -> dict[int, Look]:
-    """Look at pictures until every two neighbouring looks agree, nothing lies between them, or a
-    look between them found the pet halfway."""
-
-    def look(i: int) -> Look:
-        return look_for_animals(pictures[i], detector, expected(looks, i))
-
+    """Look every two seconds, and in between where that is not enough (`look_between`)."""
     looks: dict[int, Look] = {}
     for i in due(times_s):
-        looks[i] = taken.get(i) or look(i)
-    straight: set[tuple[int, int]] = set()
-    while wanted := between_looks(looks, straight):
-        looks = looks | dict(zip(wanted, list(each(look, wanted)), strict=True))
-        looked = sorted(looks)
-        for i, j, k in zip(looked, looked[1:], looked[2:], strict=False):
-            if j in wanted and goes_straight(looks, times_s, (i, j, k)):
-                straight |= {(i, j), (j, k)}
+        looks[i] = taken.get(i) or look_for_animals(pictures[i], detector, expected(looks, i))
+
+    def settle(span: Span) -> dict[int, Look]:
+        return look_between(pictures, times_s, detector, looks, span, taken)
+
+    for found in list(each(settle, pairwise(sorted(looks)))):
+        looks |= found
     return looks
 
 
-def between_looks(looks: Mapping[int, Look], straight: set[tuple[int, int]]) -> list[int]:
-    """Return the pictures halfway between looks that do not agree."""
-    return [
-        (i + j) // 2
-        for i, j in pairwise(sorted(looks))
-        if j - i > 1 and (i, j) not in straight and not same_animal(looks[i].all, looks[j].all)
-    ]
+def look_between(
+    pictures: Mapping[int, NDArray[np.uint8]] | NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    detector: Detector,
+    looks: Mapping[int, Look],
+    span: Span,
+    taken: Mapping[int, Look] = MappingProxyType({}),
+) -> dict[int, Look]:
+    """Look halfway between two looks, and so on, until neighbours agree, nothing lies between them,
+    or the pet was halfway where it was halfway in time. What lies after `span` changes nothing.
+    """
+    i, k = span
+    if k - i < 2 or same_animal(looks[i].all, looks[k].all):
+        return {}
+    j = (i + k) // 2
+    found = {j: taken.get(j) or look_for_animals(pictures[j], detector, expected(looks, j))}
+    known = {**looks, **found}
+    if goes_straight([known[n].all for n in (i, j, k)], times_s[[i, j, k]]):
+        return found
+    for half in ((i, j), (j, k)):
+        found |= look_between(pictures, times_s, detector, known, half, taken)
+    return found
 
 
-def goes_straight(
-    looks: Mapping[int, Look], times_s: NDArray[np.float64], at: tuple[int, int, int]
-) -> bool:
+def goes_straight(seen: list[list[Found]], times_s: NDArray[np.float64]) -> bool:
     """Tell whether three looks show one animal, in the second where the others say it must be."""
-    seen = [looks[i].all for i in at]
     if not all(len(found) == 1 for found in seen):
         return False
     first, middle, last = (found[0].box for found in seen)
-    (carried,) = carry(times_s[[at[1]]], [times_s[at[0]], times_s[at[2]]], [first, last])
+    (carried,) = carry(times_s[1:2], [times_s[0], times_s[2]], [first, last])
     return carried is not None and overlap(carried, middle) >= STEADY_OVERLAP
 
 
