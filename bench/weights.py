@@ -18,6 +18,8 @@ from worker.pipeline import weights
 from worker.pipeline.bundles import BUILT_IN
 from worker.pipeline.encode import AudioEncoder, convert
 from worker.pipeline.encode.loading import find_graph
+from worker.pipeline.encode.mel import log_mel
+from worker.pipeline.encode.whisper import MAX_POSITIONS, WIDTH, position_table, summary
 from worker.pipeline.encode.whisper_graph import encoder_graph
 from worker.pipeline.runtime import OnnxNetwork
 from worker.training.features import sound_of
@@ -91,9 +93,10 @@ def of_whisper(sounds: list[tuple[str, Array]]) -> list[Figure]:
 
 
 def in_thirty_seconds(encoder: AudioEncoder, sound: Array) -> Array:
-    """Encode a sound padded to 30 s and pool its real frames only."""
-    frames = encoder.frames(np.pad(sound, (0, PAD - len(sound))))
-    return np.asarray(frames[: -(-len(sound) // 320)].mean(axis=0))
+    """Encode a sound padded to 30 s, all of it at once, and sum up its real frames only."""
+    mel = log_mel(np.pad(sound, (0, PAD - len(sound))))
+    frames = encoder.attend((mel, position_table(MAX_POSITIONS, WIDTH)))
+    return summary(frames[: -(-len(sound) // 320)])
 
 
 def alike(

@@ -50,7 +50,7 @@ def test_json_is_one_line_per_clip_with_an_assessment_or_a_code(run, folder):
 
 
 def test_a_bundle_given_on_the_command_line_decides(run, folder, tmp_path):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", exc_type=ImportError)
     bundle = bundles.make(tmp_path / "bundle")
     row = json.loads(run(folder / "good.mp4", "--json", "--bundle", bundle).stdout)
     assert row["assessment"]["bundle"]["name"] == "trial"

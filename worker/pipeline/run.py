@@ -12,7 +12,7 @@ from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.extract import Detector, Extract, ExtractModels, extract, load_tagger
 from worker.pipeline.extract.given_pose import load_pose_network
 from worker.pipeline.fuse import Assessment, fuse
-from worker.pipeline.runtime import compute_alone
+from worker.pipeline.runtime import AT_ONCE, compute_alone
 from worker.pipeline.weights import places_of
 
 
@@ -48,10 +48,11 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
     compute_alone()
     detector = bundles.find_weights("detector", weights_dir, cache_dir)
     tagger = bundles.find_weights("sound_tagger", weights_dir, cache_dir)
+    each = max(1, threads // AT_ONCE)
     return ExtractModels(
-        detector=Detector(detector, threads) if detector else None,
-        tagger=load_tagger(tagger, threads) if tagger else None,
-        pose=load_pose_network(places_of(weights_dir, cache_dir), threads),
+        detector=Detector(detector, each) if detector else None,
+        tagger=load_tagger(tagger, each) if tagger else None,
+        pose=load_pose_network(places_of(weights_dir, cache_dir), each),
     )
 
 

@@ -14,6 +14,8 @@ from threadpoolctl import threadpool_limits
 if TYPE_CHECKING:  # a CPU worker never imports it
     import torch
 
+AT_ONCE = 2  # pieces of one clip's work, each in a thread: networks this small share none well
+
 Arrays = Mapping[str, NDArray[np.float32]]
 
 

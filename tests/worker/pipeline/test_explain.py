@@ -142,7 +142,7 @@ def test_deleting_the_top_span_moves_the_ethogram_more_than_random_spans(name, c
 def test_deleting_the_top_span_moves_a_learned_bundle_more_than_random_spans(
     name, clip, monkeypatch, tmp_path
 ):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", exc_type=ImportError)
     bundle = load_bundle(made.make(tmp_path))
     top, others = effects(bundle, clip(CLIPS[name])[0], "dog", monkeypatch)
     assert top > np.mean(others)

@@ -19,7 +19,7 @@ from worker.pipeline.fuse.rows import Row, feed
 from worker.pipeline.fuse.signs import read_signs
 from worker.pipeline.manifest import CLASSES
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", exc_type=ImportError)
 
 LOUD = replace(SAMPLES["talking_owner"], duration_s=4.0, width=160, height=96)
 SEEN = Pet(((0.2, 0.2, 0.8, 0.8),) * 5, 1.0, 1, "dog", 0.9)

@@ -9,9 +9,9 @@ from worker.pipeline import weights
 from worker.pipeline.encode import convert
 from worker.pipeline.encode.batching import Batched
 from worker.pipeline.encode.stage import EncodeModels
-from worker.pipeline.encode.vision import VisionEncoder
+from worker.pipeline.encode.vision import BATCH, VisionEncoder
 from worker.pipeline.encode.whisper import AudioEncoder
-from worker.pipeline.runtime import Network, OnnxNetwork, TorchNetwork, compute_alone
+from worker.pipeline.runtime import AT_ONCE, Network, OnnxNetwork, TorchNetwork, compute_alone
 from worker.pipeline.weights import Found
 
 CPU = "cpu"
@@ -59,7 +59,8 @@ def network_for(
     graph = find_graph(role, weights_dir, cache_dir)
     if graph is None:
         return None
-    return OnnxNetwork(graph.path, threads), graph.file.weights, 8
+    network = OnnxNetwork(graph.path, max(1, threads // AT_ONCE))
+    return network, graph.file.weights, BATCH
 
 
 def find_graph(role: str, weights_dir: Path | None, cache_dir: Path) -> Found | None:

@@ -14,9 +14,11 @@ from worker.pipeline.encode.vision import WIDTH as VISION_WIDTH
 from worker.pipeline.encode.vision import VisionEncoder
 from worker.pipeline.encode.whisper import SUMMARY as AUDIO_WIDTH
 from worker.pipeline.encode.whisper import AudioEncoder, summary
+from worker.pipeline.encode.whisper import Each as EachPart
 from worker.pipeline.extract import Extract, artifact
 from worker.pipeline.extract.posture import WIDTH as POSE_WIDTH
 from worker.pipeline.extract.windows import WINDOW_S
+from worker.pipeline.runtime import AT_ONCE
 
 FRAMES_PER_S = 50  # of the sound encoder
 NO_FACES = "no faces were cut out"
@@ -73,12 +75,12 @@ def encode(extracted: Extract, models: EncodeModels, *, faces: bool = True) -> E
     `faces`: whether the face sequence is, which costs as much as the pictures do.
     """
     why_no_audio = audio_missing(extracted, models)
-    with ThreadPoolExecutor(1) as beside:
-        coming = None if why_no_audio else beside.submit(hear, extracted, models)
-        vision = models.vision.encode(extracted.pictures) if models.vision else None
+    with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as beside:
+        coming = None if why_no_audio else beside.submit(hear, extracted, models, pool.map)
+        vision = models.vision.encode(extracted.pictures, pool.map) if models.vision else None
         face = None
         if faces and models.vision and extracted.face_pictures is not None:
-            face = models.vision.encode(extracted.face_pictures)
+            face = models.vision.encode(extracted.face_pictures, pool.map)
         audio, windows = coming.result() if coming else (None, None)
     no_face = "weights not found" if faces else NO_READER
     presence = Presence(
@@ -95,12 +97,13 @@ def encode(extracted: Extract, models: EncodeModels, *, faces: bool = True) -> E
 
 
 def hear(
-    extracted: Extract, models: EncodeModels
+    extracted: Extract, models: EncodeModels, each: EachPart
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the sound's summary (768,) and its windows' (w, 768)."""
     assert extracted.audio_16k is not None
     assert models.audio is not None
-    frames = models.audio.all_frames(extracted.audio_16k.astype(np.float32) / np.float32(32_767))
+    samples = extracted.audio_16k.astype(np.float32) / np.float32(32_767)
+    frames = models.audio.frames(samples, each)
     return summary(frames), by_window(frames, extracted)
 
 

@@ -1,14 +1,19 @@
 """MobileNetV3-small on the pet's crops: 576 numbers a picture."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.pipeline.runtime import Network
 
 WIDTH = 576
-BATCH = 8  # as fast as 32, and a fourth of the memory
+BATCH = 5  # as fast as 20; a clip's are shared out between two threads
 MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255  # ImageNet's, on 0-255
 STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
+Pictures = NDArray[np.uint8]
+Rows = NDArray[np.float32]
+Each = Callable[[Callable[[Pictures], Rows], Iterable[Pictures]], Iterable[Rows]]
 SCALE, SHIFT = (1 / STD)[:, None, None], (-MEAN / STD)[:, None, None]
 
 
@@ -23,20 +28,22 @@ class VisionEncoder:
         self.network, self.made_by = network, made_by
         self.most = batch
 
-    def encode(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode pictures (n, 224, 224, 3) uint8 RGB to (n, 576) float32."""
-        parts = [
-            self.batch(pictures[i : i + self.most]) for i in range(0, len(pictures), self.most)
-        ]
+    def encode(self, pictures: Pictures, each: Each = map) -> Rows:
+        """Encode pictures (n, 224, 224, 3) uint8 RGB to (n, 576) float32.
+
+        `each` runs the batches as `map` does, in threads of its own if it likes.
+        """
+        cut = (pictures[i : i + self.most] for i in range(0, len(pictures), self.most))
+        parts = list(each(self.batch, cut))
         return np.concatenate(parts) if parts else np.empty((0, WIDTH), np.float32)
 
-    def batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def batch(self, pictures: Pictures) -> Rows:
         """Encode one batch."""
         found = self.network.run({self.network.inputs[0]: normalised(pictures)})
         return found[self.network.outputs[0]].reshape(len(pictures), WIDTH)
 
 
-def normalised(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def normalised(pictures: Pictures) -> Rows:
     """Return pictures (n, 224, 224, 3) uint8 RGB as ImageNet's (n, 3, 224, 224) float32."""
     images = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32)
     images *= SCALE

@@ -4,6 +4,8 @@ Positions are cut to the clip's length: no silence is encoded, and no silence di
 """
 
 import functools
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,14 @@ from worker.pipeline.runtime import Network
 WIDTH = 384  # of a frame
 SUMMARY = 2 * WIDTH  # mean, then deviation
 MAX_POSITIONS = 1500  # 30 s
+LOOK_AROUND = 250  # positions, 5 s: what a frame attends to, at most (docs/bundles.md)
 SAMPLES_PER_POSITION = 320
 MIN_SAMPLES = 1600
 LONGEST_WAVE = 10_000  # of the position table, in positions
+
+Frames = NDArray[np.float32]
+Part = tuple[NDArray[np.float32], NDArray[np.float32]]  # mel (80, 2 n) and its positions (n, 384)
+Each = Callable[[Callable[[Part], Frames], Iterable[Part]], Iterable[Frames]]
 
 
 class AudioEncoder:
@@ -30,23 +37,39 @@ class AudioEncoder:
 
     def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return mean and deviation (768,) over the real frames of mono 16 kHz float samples."""
-        return summary(self.all_frames(samples))
+        return summary(self.frames(samples))
 
-    def all_frames(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (n, 384), one row per 20 ms, of a sound of any length."""
-        chunk = MAX_POSITIONS * SAMPLES_PER_POSITION
-        parts = [self.frames(samples[i : i + chunk]) for i in range(0, len(samples), chunk)]
-        return np.concatenate([p for p in parts if len(p)])
+    def frames(self, samples: NDArray[np.float32], each: Each = map) -> Frames:
+        """Return (n, 384), one row per 20 ms, of a sound of any length.
 
-    def frames(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (n, 384), one row per 20 ms; nothing for a rest below a tenth of a second."""
-        if len(samples) < MIN_SAMPLES:
-            return np.empty((0, WIDTH), np.float32)
-        mel = log_mel(samples)[:, : 2 * MAX_POSITIONS]
-        n = (mel.shape[1] + 1) // 2
-        places = position_table(MAX_POSITIONS, WIDTH)[:n]
+        `each` runs the parts as `map` does, in threads of its own if it likes.
+        """
+        return np.concatenate(list(each(self.attend, parts_of(samples))))
+
+    def attend(self, part: Part) -> Frames:
+        """Return a part's frames (n, 384)."""
+        mel, places = part
         found = self.network.run({"mel": mel[None], "positions": places[None]})
-        return found[self.network.outputs[0]][0, :n]
+        return found[self.network.outputs[0]][0, : len(places)]
+
+
+def parts_of(samples: NDArray[np.float32]) -> Iterator[Part]:
+    """Cut a sound into parts of up to 5 s; positions begin anew after 30 s, as Whisper's do.
+
+    A rest below a tenth of a second is left out.
+    """
+    chunk = MAX_POSITIONS * SAMPLES_PER_POSITION
+    for start in range(0, len(samples), chunk):
+        if len(samples) - start < MIN_SAMPLES:
+            return
+        mel = log_mel(samples[start : start + chunk])[:, : 2 * MAX_POSITIONS]
+        n = (mel.shape[1] + 1) // 2
+        edges = np.linspace(0, n, -(-n // LOOK_AROUND) + 1).round().astype(int)
+        for a, b in pairwise(edges):
+            yield (
+                np.ascontiguousarray(mel[:, 2 * a : 2 * b]),
+                position_table(MAX_POSITIONS, WIDTH)[a:b],
+            )
 
 
 def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -19,9 +19,9 @@ def encoder_graph(tensors: Tensors, layers: int, heads: int) -> onnx.ModelProto:
     """
     writer = Writer(tensors)
     width = tensors["positional_embedding"].shape[1]
-    x = writer.convolve("mel", "conv1", stride=1)
+    x = writer.node("Transpose", ["mel"], perm=[0, 2, 1])
+    x = writer.convolve(x, "conv1", stride=1)
     x = writer.convolve(x, "conv2", stride=2)
-    x = writer.node("Transpose", [x], perm=[0, 2, 1])
     x = writer.node("Add", [x, "positions"])
     for i in range(layers):
         x = writer.attend(x, f"blocks.{i}", heads, width // heads)
@@ -66,10 +66,25 @@ class Writer:
         return [self.weight(f"{name}.weight"), self.weight(f"{name}.bias")]
 
     def convolve(self, x: str, name: str, stride: int) -> str:
-        """Add a convolution of three frames and a GELU."""
-        inputs = [x, *self.pair(name)]
-        x = self.node("Conv", inputs, kernel_shape=[3], pads=[1, 1], strides=[stride])
-        return self.node("Gelu", [x])
+        """Add a convolution of three frames (1, n, d) and a GELU.
+
+        As one product over each frame and its neighbours, which INT8 does four times as fast.
+        """
+        ends = self.constant("one_frame", np.array([0, 1, 0, 0, 1, 0], np.int64))
+        padded = self.node("Pad", [x, ends])
+        step = self.constant(f"step_{stride}", np.array([stride], np.int64))
+        axis = self.constant("frames_axis", np.array([1], np.int64))
+        seen = []
+        for k, end in enumerate((-2, -1, np.iinfo(np.int64).max)):
+            first = self.constant(f"from_{k}", np.array([k], np.int64))
+            last = self.constant(f"to_{k}", np.array([end], np.int64))
+            seen.append(self.node("Slice", [padded, first, last, axis, step]))
+        kernel = self.tensors[f"{name}.weight"].astype(np.float32)  # (out, in, 3)
+        matrix = kernel.transpose(2, 1, 0).reshape(-1, len(kernel))
+        beside = self.node("Concat", seen, axis=2)
+        mixed = [beside, self.constant(f"{name}.matrix", matrix)]
+        x = self.node("MatMul", mixed, out=f"{name}.product")
+        return self.node("Gelu", [self.node("Add", [x, self.weight(f"{name}.bias")])])
 
     def linear(self, x: str, name: str) -> str:
         """Add x W^T + b; the key projection has no b."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from worker.pipeline.extract.detect import Detector
 from worker.pipeline.extract.flow import Flow, Follower, follow_blocks
-from worker.pipeline.extract.locate import Look, expected, is_due, look_for_animals
+from worker.pipeline.extract.locate import Look, expected, is_due, look_between, look_for_animals
 from worker.pipeline.extract.shots import CUT_DIFFERENCE
 
 FRAMES_AT_ONCE = 15  # of the motion stream: handing over each alone costs more than it saves
@@ -33,8 +33,9 @@ class Ahead:
         self.followed: list[Future[None]] = []
         self.looking: list[Future[None]] = []
         self.looks: dict[int, Look] = {}
-        self.seen = 0
-        self.looked_s: float | None = None
+        self.recent: dict[int, NDArray[np.uint8]] = {}  # pictures since the last one looked at
+        self.times_s: list[float] = []
+        self.looked: list[int] = []  # which of them `locate` is sure to look at
         self.is_cut = False
 
     def see_grey(self, frame: NDArray[np.uint8]) -> None:
@@ -51,16 +52,27 @@ class Ahead:
             self.waiting = []
 
     def see_picture(self, picture: NDArray[np.uint8], time_s: float) -> None:
-        """Take a colour picture; look at it if `locate` will."""
-        if self.detector is not None and not self.is_cut and is_due(time_s, self.looked_s):
-            self.looking.append(self.beside.submit(self.look, self.seen, picture))
-            self.looked_s = time_s
-        self.seen += 1
+        """Take a colour picture; look at it if `locate` will, and then at those before it."""
+        if self.detector is None or self.is_cut:
+            return
+        i = len(self.times_s)
+        self.recent[i] = picture
+        self.times_s.append(time_s)
+        if is_due(time_s, self.times_s[self.looked[-1]] if self.looked else None):
+            self.looked.append(i)
+            self.looking.append(self.beside.submit(self.look, self.recent, tuple(self.looked)))
+            self.recent = {i: picture}
 
-    def look(self, i: int, picture: NDArray[np.uint8]) -> None:
-        """Look at a picture, given what was seen before it."""
+    def look(self, pictures: dict[int, NDArray[np.uint8]], looked: tuple[int, ...]) -> None:
+        """Look at the last of some pictures, and as `locate` will between it and the one before."""
         assert self.detector is not None
-        self.looks[i] = look_for_animals(picture, self.detector, expected(self.looks, i))
+        *before, last = looked
+        known = {i: self.looks[i] for i in before}
+        known[last] = look_for_animals(pictures[last], self.detector, expected(known, last))
+        self.looks[last] = known[last]
+        if before:
+            span, times_s = (before[-1], last), np.array(self.times_s[: last + 1])
+            self.looks |= look_between(pictures, times_s, self.detector, known, span)
 
     def looks_in(self, shown: slice) -> Mapping[int, Look]:
         """Return what was seen in a shot; nothing where it is not the clip's first."""

@@ -4,6 +4,7 @@ Opens local files only. Knows nothing of pets, models or states.
 """
 
 import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ MAX_DURATION_S = 60.0
 ROUNDING_S = 0.5  # containers round the last frame and the sound's padding up
 MAX_PIXELS = 4096 * 4096
 MOST_AHEAD_PIXELS = 4_000_000  # of larger frames the decoder holds so much that networks must wait
+ONLOOKERS = 1  # cores that are left to it: on two, a decoder of its own threads costs a third more
 MAX_STREAMS = 32
 MAX_FRAMES = int(MAX_DURATION_S * 240)
 MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the time
@@ -93,6 +95,8 @@ def decode(
     """
     with opened(path) as container:
         video = choose_video(container)
+        if onlooker and video.codec_context.width * video.codec_context.height <= MOST_AHEAD_PIXELS:
+            video.codec_context.thread_count = max(1, len(os.sched_getaffinity(0)) - ONLOOKERS)
         audio = next(iter(container.streams.audio), None)
         duration_s = claimed_duration(container, video)
         watcher, listener = Watcher(onlooker), Listener()

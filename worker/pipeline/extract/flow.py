@@ -17,7 +17,8 @@ FLOW_SIDE_PX = 160
 BLOCK_PX = 5
 FITTING_ROUNDS = 4
 INLIER_PX = 0.25  # per step; flow noise on texture
-FINEST_SCALE = 1  # halvings: at the preset's 2 a thin tail has no flow of its own
+HALVING = 2  # of both sides before flow is looked for: at the preset's 4 a thin tail has none
+DESCENTS = 6  # a patch starts from the step before: the preset's 12 find nothing better
 MIN_TEXTURE = 4.0  # grey levels of gradient; below it flow is guessed
 TEXTURE_EVERY = 5  # steps; texture changes slowly
 
@@ -58,12 +59,13 @@ def follow_blocks(grey: NDArray[np.uint8]) -> Flow:
 class Follower:
     """Follows a grey stream that is still growing.
 
-    DIS optical flow, ultrafast but one scale finer (Kroeger et al. 2016, arXiv 1603.03590).
+    DIS optical flow, ultrafast but finer (Kroeger et al. 2016, arXiv 1603.03590).
     """
 
     def __init__(self) -> None:
         self.solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self.solver.setFinestScale(FINEST_SCALE)
+        self.solver.setFinestScale(0)
+        self.solver.setGradientDescentIterations(DESCENTS)
         self.last: NDArray[np.uint8] | None = None
         self.dense: NDArray[np.float32] | None = None  # of the step before: where to start from
         self.blocks: list[NDArray[np.float32]] = []
@@ -71,31 +73,37 @@ class Follower:
     def follow(self, frames: Iterable[NDArray[np.uint8]]) -> None:
         """Follow further frames (h, w) uint8, each from the one before it."""
         for frame in frames:
-            small = shrink(frame, flow_size(frame.shape[1], frame.shape[0]))
+            size = flow_size(frame.shape[1], frame.shape[0])
+            small = shrink(shrink(frame, size), (size[0] // HALVING, size[1] // HALVING))
             if self.last is not None:
-                self.blocks.append(self.step(self.last, small))
+                self.blocks.append(self.step(self.last, small, size))
             self.last = small
 
-    def step(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return one step's flow (rows, columns, 2) in px."""
+    def step(
+        self, before: NDArray[np.uint8], after: NDArray[np.uint8], size: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        """Return one step's flow (rows, columns, 2) in px of the flow field's (width, height)."""
+        height, width = before.shape
         if self.dense is None:
-            self.dense = np.zeros((*before.shape, 2), np.float32)
+            self.dense = np.zeros((height, width, 2), np.float32)
         self.dense = np.asarray(self.solver.calc(before, after, self.dense), np.float32)
-        mean = cv2.resize(self.dense, blocks_of(before), interpolation=cv2.INTER_AREA)
-        return np.asarray(mean, np.float32)
+        mean = cv2.resize(self.dense, blocks_of(size), interpolation=cv2.INTER_AREA)
+        return np.asarray(
+            mean * np.array([size[0] / width, size[1] / height], np.float32), np.float32
+        )
 
     def flow(self, grey: NDArray[np.uint8]) -> Flow:
         """Return the flow of all that was followed: grey (m, h, w) uint8."""
         size = flow_size(grey.shape[2], grey.shape[1])
         small = [shrink(g, size) for g in grey[:-1:TEXTURE_EVERY]]
-        textures = [gradient(g, blocks_of(g)) > MIN_TEXTURE for g in small]
+        textures = [gradient(g, blocks_of(size)) > MIN_TEXTURE for g in small]
         texture = np.repeat(np.array(textures, np.float32), TEXTURE_EVERY, axis=0)
         return Flow(np.stack(self.blocks), texture[: len(self.blocks)], size[0])
 
 
-def blocks_of(small: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return the (columns, rows) of blocks in a picture of the flow field's size."""
-    return small.shape[1] // BLOCK_PX, small.shape[0] // BLOCK_PX
+def blocks_of(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (columns, rows) of blocks in a flow field of that (width, height)."""
+    return size[0] // BLOCK_PX, size[1] // BLOCK_PX
 
 
 def gradient(image: NDArray[np.uint8], blocks: tuple[int, int]) -> NDArray[np.float32]:

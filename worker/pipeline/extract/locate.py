@@ -4,7 +4,7 @@ Without a detector nothing is claimed about the subject (`guess.py` says where s
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -84,20 +84,26 @@ class Look:
     all: list[Found]
 
 
+Span = tuple[int, int]
+Each = Callable[[Callable[[Span], dict[int, Look]], Iterable[Span]], Iterable[dict[int, Look]]]
+
+
 def locate(
     pictures: NDArray[np.uint8],
     times_s: NDArray[np.float64],
     detector: Detector | None,
     looks: Mapping[int, Look] = MappingProxyType({}),
+    each: Each = map,
 ) -> Pet:
     """Follow one pet through pictures (n, h, w, 3) RGB; `looks`: those that were taken already.
 
     Looks every two seconds, and in between as long as two looks do not show the same animal in the
-    same place; boxes are carried over what was not looked at, and matched where it was missed.
+    same place, or on its way; boxes are carried over what was not looked at, and matched where it
+    was missed. `each` takes several looks as `map` does, in threads of its own if it likes.
     """
     if detector is None:
         return nothing(len(pictures), None)
-    looks = look_through(pictures, times_s, detector, looks)
+    looks = look_through(pictures, times_s, detector, looks, each)
     looked = sorted(looks)
     sure = [looks[i].sure for i in looked]
     pets = [f for found in sure for f in found if f.kind in COCO_SPECIES]
@@ -127,19 +133,52 @@ def look_through(
     times_s: NDArray[np.float64],
     detector: Detector,
     taken: Mapping[int, Look],
+    each: Each,
 ) -> dict[int, Look]:
-    """Look at pictures until neighbouring looks agree or nothing lies between them."""
+    """Look every two seconds, and in between where that is not enough (`look_between`)."""
     looks: dict[int, Look] = {}
-    wanted = due(times_s)
-    while wanted:
-        for i in wanted:
-            looks[i] = taken.get(i) or look_for_animals(pictures[i], detector, expected(looks, i))
-        wanted = [
-            (i + j) // 2
-            for i, j in pairwise(sorted(looks))
-            if j - i > 1 and not same_animal(looks[i].all, looks[j].all)
-        ]
+    for i in due(times_s):
+        looks[i] = taken.get(i) or look_for_animals(pictures[i], detector, expected(looks, i))
+
+    def settle(span: Span) -> dict[int, Look]:
+        return look_between(pictures, times_s, detector, looks, span, taken)
+
+    for found in list(each(settle, pairwise(sorted(looks)))):
+        looks |= found
     return looks
+
+
+def look_between(
+    pictures: Mapping[int, NDArray[np.uint8]] | NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    detector: Detector,
+    looks: Mapping[int, Look],
+    span: Span,
+    taken: Mapping[int, Look] = MappingProxyType({}),
+) -> dict[int, Look]:
+    """Look halfway between two looks, and so on, until neighbours agree, nothing lies between them,
+    or the pet was halfway where it was halfway in time. What lies after `span` changes nothing.
+    """
+    i, k = span
+    if k - i < 2 or same_animal(looks[i].all, looks[k].all):
+        return {}
+    j = (i + k) // 2
+    found = {j: taken.get(j) or look_for_animals(pictures[j], detector, expected(looks, j))}
+    known = {**looks, **found}
+    if goes_straight([known[n].all for n in (i, j, k)], times_s[[i, j, k]]):
+        return found
+    for half in ((i, j), (j, k)):
+        found |= look_between(pictures, times_s, detector, known, half, taken)
+    return found
+
+
+def goes_straight(seen: list[list[Found]], times_s: NDArray[np.float64]) -> bool:
+    """Tell whether three looks show one animal, in the second where the others say it must be."""
+    if not all(len(found) == 1 for found in seen):
+        return False
+    first, middle, last = (found[0].box for found in seen)
+    (carried,) = carry(times_s[1:2], [times_s[0], times_s[2]], [first, last])
+    return carried is not None and overlap(carried, middle) >= STEADY_OVERLAP
 
 
 def expected(looks: Mapping[int, Look], i: int) -> Box | None:

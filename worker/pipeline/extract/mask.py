@@ -3,8 +3,7 @@
 A network's silhouettes, where there is one, are where GrabCut starts and the box is not.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -25,15 +24,20 @@ ROUNDNESS = 2.5  # of the superellipse that stands in where GrabCut finds no sil
 
 Masks = NDArray[np.uint8]
 Silhouettes = tuple[Masks, NDArray[np.float32]]  # masks (n, k, k), squares (n, 4) they cover
+Each = Callable[[Callable[[int], Masks], Iterable[int]], Iterable[Masks]]
 
 
 def silhouettes(
-    pictures: NDArray[np.uint8], boxes: Sequence[Box | None], prior: Silhouettes | None = None
+    pictures: NDArray[np.uint8],
+    boxes: Sequence[Box | None],
+    prior: Silhouettes | None = None,
+    each: Each = map,
 ) -> Masks:
     """Return masks (n, 64, 64) uint8 over the square around each box (`crop.square_of`).
 
     255 is the pet; all 0 where there is no box. `prior`: a network's masks (n, k, k) uint8 over
-    its own squares (n, 4), rows of zeros where it says nothing.
+    its own squares (n, 4), rows of zeros where it says nothing. `each` cuts as `map` does, in
+    threads of its own if it likes.
     """
     masks = np.zeros((len(pictures), MASK_PX, MASK_PX), np.uint8)
     known = [i for i, b in enumerate(boxes) if b is not None]
@@ -46,8 +50,7 @@ def silhouettes(
         assert box is not None
         return cut_out(pictures[i], box, prior_of(prior, i, box, pictures[i]))
 
-    with ThreadPoolExecutor(2) as pool:
-        masks[chosen] = np.stack(list(pool.map(cut, chosen)))
+    masks[chosen] = np.stack(list(each(cut, chosen)))
     if prior is None:
         return between(masks, known, chosen)
     for i in set(known) - set(chosen):  # the network saw these; a blend of neighbours did not

@@ -4,7 +4,7 @@ ONNX Runtime only. The network is our own (docs/pose-card.md) or a given one of 
 schema (`schema.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -30,7 +30,7 @@ NAME = "tailtrend-keypoints-1"  # of the numbers: another network gives others
 LOOK_PX = 128
 HEAT_PX = 32
 MARGIN = 1.15  # of the box's longer side, as most of the drawn samples have it
-PICTURES_AT_ONCE = 10
+PICTURES_AT_ONCE = 5
 REACH_CELLS = 2  # cells each way of a heat map's peak that make up a point and its confidence
 TAIL_REACH = 1.4  # longest tail, in distances from withers to tail base
 SAME_PLACE = 0.045  # of the square: a tail's tip here is the paw that it lies on
@@ -40,6 +40,8 @@ MIRRORED = [
 ]
 
 Outputs = dict[str, NDArray[np.float32]]
+Cuts = NDArray[np.uint8]
+Each = Callable[[Callable[[Cuts], Outputs], Iterable[Cuts]], Iterable[Outputs]]
 
 
 class PoseNetwork:
@@ -50,8 +52,13 @@ class PoseNetwork:
         self.network = OnnxNetwork(path, threads)
         self.mirrored = mirrored
 
-    def look(self, pictures: NDArray[np.uint8], boxes: Sequence[Box | None]) -> Pose:
-        """Return the pose in RGB pictures (n, h, w, 3) uint8, zeros where there is no box."""
+    def look(
+        self, pictures: NDArray[np.uint8], boxes: Sequence[Box | None], each: Each = map
+    ) -> Pose:
+        """Return the pose in RGB pictures (n, h, w, 3) uint8, zeros where there is no box.
+
+        `each` runs the batches as `map` does, in threads of its own if it likes.
+        """
         height, width = pictures.shape[1:3]
         at = [i for i, box in enumerate(boxes) if box is not None]
         squares = np.zeros((len(boxes), 4), np.float32)
@@ -59,9 +66,8 @@ class PoseNetwork:
             return nothing(squares)
         squares[at] = [square_of(b, width / height) for b in boxes if b is not None]
         cut = np.stack([cut_square(pictures[i], squares[i]) for i in at])
-        found = [
-            self.run(cut[k : k + PICTURES_AT_ONCE]) for k in range(0, len(at), PICTURES_AT_ONCE)
-        ]
+        batches = [cut[k : k + PICTURES_AT_ONCE] for k in range(0, len(at), PICTURES_AT_ONCE)]
+        found = list(each(self.run, batches))
         whole = {name: np.concatenate([f[name] for f in found]) for name in found[0]}
         return placed(whole, at, squares)
 

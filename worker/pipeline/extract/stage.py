@@ -4,7 +4,7 @@ The grey stream is consumed here; what is kept is small enough to hand on as one
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -34,6 +34,7 @@ from worker.pipeline.extract.shots import Shots, find_shots
 from worker.pipeline.extract.sound import Sound, measure_sound
 from worker.pipeline.extract.tag import Call, SoundTagger, Tags, name_calls
 from worker.pipeline.extract.windows import COLUMNS, Windows, measure_windows
+from worker.pipeline.runtime import AT_ONCE
 
 DECODING_SHARE = 0.7  # of the step's progress; what remains is measuring
 
@@ -108,21 +109,26 @@ def extract(
     ClipTooLong, ClipTooDemanding.
     """
     started = perf_counter()
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(AT_ONCE) as pool:
         ahead = Ahead(beside, models.detector)
         decoded = decode(
             path, on_progress=lambda f: on_progress(DECODING_SHARE * f), onlooker=ahead
         )
         decoding_s = perf_counter() - started
-        result = measure(decoded, species, models, decoding_s, ahead)
+        result = measure(decoded, species, models, decoding_s, ahead, pool)
     on_progress(1.0)
     return result
 
 
 def measure(
-    decoded: Decoded, species: str, models: ExtractModels, decoding_s: float, ahead: Ahead
+    decoded: Decoded,
+    species: str,
+    models: ExtractModels,
+    decoding_s: float,
+    ahead: Ahead,
+    pool: Executor,
 ) -> Extract:
-    """Measure a decoded clip inside its longest shot, with the second thread of `ahead`."""
+    """Measure a decoded clip inside its longest shot; no core waits while `pool` has work."""
     laps = Laps()
     shots = find_shots(decoded.grey, decoded.grey_times_s, decoded.media.duration_s)
     shown = within(decoded.picture_times_s, shots.span_s)
@@ -131,24 +137,25 @@ def measure(
     grey, grey_times_s = decoded.grey[moving], decoded.grey_times_s[moving]
     size = (pictures.shape[2], pictures.shape[1])
     looks = ahead.looks_in(shown)
-    heard = ahead.beside.submit(hear, decoded, models.tagger)
     following = ahead.beside.submit(ahead.flow_in, grey, len(decoded.grey))
-    judged = ahead.beside.submit(measure_quality, pictures)
-    keeping = ahead.beside.submit(stills.keep, pictures)
-    pet = locate(pictures, times_s, models.detector, looks)
+    heard = pool.submit(hear, decoded, models.tagger)
+    pet = locate(pictures, times_s, models.detector, looks, pool.map)
     laps.mark("locate")
-    pose, posture = look(pictures, times_s, pet, models.pose)
+    pose, posture = look(pictures, times_s, pet, models.pose, pool)
     laps.mark("pose")
-    masks = silhouettes(pictures, pet.boxes, (pose.masks, pose.squares) if pose else None)
+    known = (pose.masks, pose.squares) if pose else None
+    masks = silhouettes(pictures, pet.boxes, known, pool.map)
     laps.mark("masks")
     flow = following.result()
     laps.mark("flow")  # what the detector did not hide
     if models.detector is None:
         pet = guessed(pet, flow, grey_times_s, times_s)
-        masks = silhouettes(pictures, pet.boxes)
+        masks = silhouettes(pictures, pet.boxes, each=pool.map)
     verified = pet.boxes if models.detector else (None,) * len(pet.boxes)
     outline = Outline(verified, masks, times_s, size)
-    moved = ahead.beside.submit(measure_motion, flow, grey, grey_times_s, outline)
+    moved = pool.submit(measure_motion, flow, grey, grey_times_s, outline)
+    judged = pool.submit(measure_quality, pictures)
+    keeping = pool.submit(stills.keep, pictures)
     cut = crops(pictures, pet.boxes, masks)
     face = find_heads(verified, masks, size, pose)
     faces = sequence(pictures, face, verified, masks)
@@ -183,11 +190,12 @@ def look(
     times_s: NDArray[np.float64],
     pet: Pet,
     network: PoseNetwork | None,
+    pool: Executor,
 ) -> tuple[Pose | None, Posture | None]:
     """Find the pet's points and measure its posture, where a detector found the pet at all."""
     if network is None or not pet.pet_frames_share:
         return None, None
-    pose = network.look(pictures, pet.boxes)
+    pose = network.look(pictures, pet.boxes, pool.map)
     return pose, measure_posture(pose, pictures.shape[2] / pictures.shape[1], times_s)
 
 

@@ -1,18 +1,18 @@
 """The networks: shapes, what is missing, and the same numbers from ONNX Runtime."""
 
 import pytest
-import torch
 from pydantic import ValidationError
 
-from worker.pipeline import encode, manifest
-from worker.pipeline.architectures import inputs
-from worker.pipeline.architectures.backbones import MobileNetV3Small, Vgg19
-from worker.pipeline.architectures.build import build
-from worker.pipeline.architectures.export import ExportDiffers, compare, example, export
-from worker.pipeline.architectures.face_sequence import LIGHT
-from worker.pipeline.architectures.masked_fusion import dropped
-from worker.pipeline.encode import stage as encode_stage
-from worker.pipeline.runtime import OnnxNetwork
+torch = pytest.importorskip("torch", exc_type=ImportError)
+from worker.pipeline import encode, manifest  # noqa: E402
+from worker.pipeline.architectures import inputs  # noqa: E402
+from worker.pipeline.architectures.backbones import MobileNetV3Small, Vgg19  # noqa: E402
+from worker.pipeline.architectures.build import build  # noqa: E402
+from worker.pipeline.architectures.export import ExportDiffers, compare, example, export  # noqa: E402
+from worker.pipeline.architectures.face_sequence import LIGHT  # noqa: E402
+from worker.pipeline.architectures.masked_fusion import dropped  # noqa: E402
+from worker.pipeline.encode import stage as encode_stage  # noqa: E402
+from worker.pipeline.runtime import OnnxNetwork  # noqa: E402
 
 torch.set_num_threads(1)
 FUSIONS = (
