@@ -1,6 +1,7 @@
-"""A small clip, and a way to submit one past the API."""
+"""A small clip, a way to submit one past the API, and where real ones lie."""
 
 import hashlib
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,17 @@ from shared.models import Reason, Species
 from tests.clips import ClipSpec, render
 from worker import steps
 
+CHECKOUT = Path(__file__).parents[2]
 Submit = Callable[[Path], uuid.UUID]
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """Real data and weights: TAILTREND_TEST_DATA, or `../shared` beside the checkout."""
+    folder = Path(os.environ.get("TAILTREND_TEST_DATA", CHECKOUT.parent / "shared"))
+    if not (folder / "data" / "clips").is_dir() or not (folder / "weights").is_dir():
+        pytest.skip(f"no real clips and weights in {folder} (set TAILTREND_TEST_DATA)")
+    return folder
 
 
 @pytest.fixture(scope="session")

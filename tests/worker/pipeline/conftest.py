@@ -1,7 +1,6 @@
 """Generated clips, rendered once per run; the real clips and weights where they are beside us."""
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from tests.clips import SAMPLES, ClipSpec, Truth, render
 from worker.pipeline.extract import Extract, ExtractModels, extract
 from worker.pipeline.run import Models, load_models
 
-CHECKOUT = Path(__file__).parents[3]
 Made = tuple[Path, Truth]
 
 
@@ -47,15 +45,6 @@ def measured(clip, without_weights) -> Callable[[str | ClipSpec], tuple[Extract,
         return extract(path, species=species, models=without_weights.extract), truth
 
     return measure
-
-
-@pytest.fixture(scope="session")
-def shared_folder() -> Path:
-    """Real data and weights: TAILTREND_TEST_DATA, or `../shared` beside the checkout."""
-    folder = Path(os.environ.get("TAILTREND_TEST_DATA", CHECKOUT.parent / "shared"))
-    if not (folder / "data" / "clips").is_dir() or not (folder / "weights").is_dir():
-        pytest.skip(f"no real clips and weights in {folder} (set TAILTREND_TEST_DATA)")
-    return folder
 
 
 @pytest.fixture(scope="session")
