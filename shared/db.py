@@ -24,6 +24,12 @@ from shared.settings import settings
 
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 15_000
+IDLE_TRANSACTION_TIMEOUT_MS = 5_000  # a frozen process gives its locks back
+SESSION = {
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT_MS,
+    "timezone": "UTC",
+}
 PING_AFTER_S = 0.2  # no Postgres restarts faster than that
 FOREIGN_KEY_VIOLATION = "23503"
 
@@ -41,7 +47,7 @@ def engine() -> Engine:
         pool_use_lifo=True,  # few connections stay in use, and need no ping
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
         },
     )
     event.listen(made, "checkin", _remember_use)
@@ -68,6 +74,11 @@ def transaction() -> Iterator[Session]:
     """Open a session that commits at the end of the block. Raises as `_translated` does."""
     with _translated(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def take_time(session: Session) -> None:
+    """Let a transaction wait for others than Postgres; nobody may have to wait for its locks."""
+    session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 @contextmanager

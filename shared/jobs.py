@@ -179,6 +179,14 @@ SELECT id FROM freed
 """)  # noqa: S608 - `whose` is one of the literals below
 
 
+def _unlocked(which: str) -> str:
+    """Pick jobs past those that a worker, perhaps frozen in a transaction, keeps locked.
+
+    The sweep would wait for it, and every other job's recovery for the sweep.
+    """
+    return f"id IN (SELECT id FROM jobs WHERE {which} FOR UPDATE SKIP LOCKED)"  # noqa: S608
+
+
 HELD = "id = :job_id AND lease_token = :token"
 # `finished_at IS NULL` says nothing new; it leads to the partial index of the unfinished jobs.
 LAPSED = "finished_at IS NULL AND status = 'running' AND lease_until < now()"
@@ -188,10 +196,10 @@ END_HELD = _end_where(HELD)
 END_HELD_EXHAUSTED = _end_where(f"{HELD} AND {EXHAUSTED}")
 END_HELD_TRANSIENT = _end_where(f"{HELD} AND transient_failures >= :max_transient")
 END_CANCELED = _end_where("id = :job_id AND account_id = :account_id AND finished_at IS NULL")
-END_EXPIRED = _end_where("finished_at IS NULL AND expires_at <= now()")
-END_EXHAUSTED = _end_where(f"{LAPSED} AND {EXHAUSTED}")
+END_EXPIRED = _end_where(_unlocked("finished_at IS NULL AND expires_at <= now()"))
+END_EXHAUSTED = _end_where(_unlocked(f"{LAPSED} AND {EXHAUSTED}"))
 FREE_HELD = _free_where(HELD)
-FREE_LAPSED = _free_where(f"{LAPSED} AND NOT ({EXHAUSTED})")
+FREE_LAPSED = _free_where(_unlocked(f"{LAPSED} AND NOT ({EXHAUSTED})"))
 
 FREE = {"delay_s": 0.0, "uncounted": 0, "transient": 0}
 

@@ -20,13 +20,18 @@ ON CONFLICT (job_id) DO UPDATE SET queue = excluded.queue, due_at = excluded.due
 """)
 
 # A freed job's ring is due when the job is; every ring that went out has a later time of its own.
-UNRUNG = text("""
-UPDATE outbox SET due_at = now() + make_interval(secs => :re_ring_s)
- WHERE job_id IN (SELECT outbox.job_id FROM outbox JOIN jobs ON jobs.id = outbox.job_id
-                   WHERE queue = :queue AND outbox.due_at <= now()
-                     AND outbox.due_at = jobs.due_at
-                   ORDER BY outbox.due_at LIMIT :most FOR UPDATE OF outbox SKIP LOCKED)
-RETURNING job_id
+# It is rung again though the queue is as long as it should be: doubled rings of others make up for
+# a lost one there. Unless nobody answers at all, and the queue fills with doubles.
+FIRST = text("""
+WITH rung AS (
+    UPDATE outbox SET due_at = now() + make_interval(secs => :re_ring_s)
+     WHERE job_id IN (SELECT outbox.job_id FROM outbox JOIN jobs ON jobs.id = outbox.job_id
+                       WHERE queue = :queue AND outbox.due_at <= now()
+                         AND (outbox.due_at = jobs.due_at OR attempts > 0 AND :waiting <=
+                              2 * (SELECT count(*) FROM outbox AS owed WHERE queue = :queue))
+                       ORDER BY outbox.due_at LIMIT :most FOR UPDATE OF outbox SKIP LOCKED)
+    RETURNING job_id)
+SELECT job_id FROM rung ORDER BY job_id DESC
 """)
 
 RE_RING = text("""
@@ -54,13 +59,13 @@ def owe_later(session: Session, job_id: uuid.UUID, queue_: Queue, *, delay_s: fl
     session.execute(OWE, {"job_id": job_id, "queue": queue_, "delay_s": delay_s})
 
 
-def unrung(session: Session, queue_: Queue) -> list[uuid.UUID]:
-    """Take the rings that are due and never went out: of jobs freed by the sweep or retried.
+def first(session: Session, queue_: Queue, *, waiting: int) -> list[uuid.UUID]:
+    """Take the due rings of jobs that were freed or retried, to be rung before all that waits.
 
-    The queue's length says nothing about them: behind a backlog they would wait for its end.
+    Each goes before those rung earlier, so the oldest job is the last in the list.
     """
-    values = {"queue": queue_, "most": MOST_RINGS_A_SWEEP, "re_ring_s": settings().re_ring_s}
-    return list(session.scalars(UNRUNG, values))
+    values = {"queue": queue_, "most": MOST_RINGS_A_SWEEP, "waiting": waiting}
+    return list(session.scalars(FIRST, values | {"re_ring_s": settings().re_ring_s}))
 
 
 def re_ring(session: Session, queue_: Queue, *, waiting: int) -> list[uuid.UUID]:

@@ -29,7 +29,7 @@ from shared import (
     storage,
     uploads,
 )
-from shared.db import transaction
+from shared.db import take_time, transaction
 from shared.errors import TailTrendError
 from shared.models import Pet
 from shared.queue import Queue
@@ -65,7 +65,7 @@ def repair_rings() -> None:
         with transaction() as session:
             if not _only_sweep(session):
                 return
-            first = outbox.unrung(session, one)
+            first = outbox.first(session, one, waiting=waiting[one])
             lost = _lost(session, one, waiting=waiting[one] + len(first))
         for row_id in first:
             queue.ring_first(one, row_id)
@@ -85,6 +85,7 @@ def delete_objects() -> None:
     """Delete the stored objects that are due. Raises StorageUnavailable."""
     while True:
         with transaction() as session:
+            take_time(session)  # storage may be slow
             prefixes = deletions.due(session, most=DELETIONS_AT_ONCE)
             for prefix in prefixes:
                 for key in deletions.sure_keys(prefix):

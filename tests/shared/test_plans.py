@@ -112,6 +112,10 @@ STATEMENTS = {
         {"account_id": uuid.uuid4(), "pet_id": uuid.uuid4(), "sha256": bytes(32)},
     ),
     "free the lapsed": (jobs.FREE_LAPSED, jobs.FREE | {"outcome": "lost", "max_attempts": 3}),
+    "ring first": (
+        outbox.FIRST,
+        {"queue": "extract", "most": 20, "re_ring_s": 10.0, "waiting": 0},
+    ),
     "ring again": (outbox.RE_RING, {"queue": "extract", "most": 20, "re_ring_s": 10.0}),
 }
 
