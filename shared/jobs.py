@@ -160,19 +160,24 @@ SELECT id AS job_id, NULL AS delivery_id FROM ended UNION ALL SELECT NULL, id FR
 """)  # noqa: S608 - `whose` is one of the literals below
 
 
-def _free_where(whose: str) -> TextClause:
+def _free_where(whose: str, *, back_to: str = "step = resume_step") -> TextClause:
     """Write the statement that queues the running jobs picked by `whose` again."""
     return text(f"""
 WITH freed AS (
     UPDATE jobs
        SET status = 'queued', lease_token = NULL, lease_until = NULL,
-           step = resume_step, due_at = now() + make_interval(secs => :delay_s),
+           {back_to}, due_at = now() + make_interval(secs => :delay_s),
            attempts = attempts - :uncounted, transient_failures = transient_failures + :transient
      WHERE {whose}
-    RETURNING id, step, due_at, old.lease_token AS token),
+    RETURNING id, step, due_at, old.lease_token AS token, artifact_key,
+              old.artifact_key AS read_before),
 logged AS (
     UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = :outcome
       FROM freed WHERE lease_token = freed.token AND finished_at IS NULL),
+doomed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT read_before, now() FROM freed WHERE read_before IS DISTINCT FROM artifact_key
+    ON CONFLICT (prefix) DO NOTHING),
 owed AS (
     INSERT INTO outbox (job_id, queue, due_at) SELECT id, step, due_at FROM freed)
 SELECT id FROM freed
@@ -192,6 +197,9 @@ HELD = "id = :job_id AND lease_token = :token"
 LAPSED = "finished_at IS NULL AND status = 'running' AND lease_until < now()"
 EXHAUSTED = "attempts - transient_failures >= :max_attempts"
 
+STARTED_ONCE = """(SELECT count(*) FROM step_attempts
+         WHERE job_id = jobs.id AND step_attempts.step = 'extract' AND outcome = 'done') = 1"""
+
 END_HELD = _end_where(HELD)
 END_HELD_EXHAUSTED = _end_where(f"{HELD} AND {EXHAUSTED}")
 END_HELD_TRANSIENT = _end_where(f"{HELD} AND transient_failures >= :max_transient")
@@ -199,6 +207,10 @@ END_CANCELED = _end_where("id = :job_id AND account_id = :account_id AND finishe
 END_EXPIRED = _end_where(_unlocked("finished_at IS NULL AND expires_at <= now()"))
 END_EXHAUSTED = _end_where(_unlocked(f"{LAPSED} AND {EXHAUSTED}"))
 FREE_HELD = _free_where(HELD)
+FREE_FROM_START = _free_where(
+    f"{HELD} AND artifact_key IS NOT NULL AND {STARTED_ONCE}",
+    back_to="step = 'extract', resume_step = 'extract', artifact_key = NULL",
+)
 FREE_LAPSED = _free_where(_unlocked(f"{LAPSED} AND NOT ({EXHAUSTED})"))
 
 FREE = {"delay_s": 0.0, "uncounted": 0, "transient": 0}
@@ -467,6 +479,16 @@ def retry_later(session: Session, lease: Lease, error: Exception) -> None:
         return
     delay_s = backoff_s(lease.attempt)
     _free(session, lease, outcome=outcome, delay_s=delay_s, transient=int(transient))
+
+
+def start_over(session: Session, lease: Lease, error: Exception) -> None:
+    """Queue the job again from its clip, whose artifact is of no use; the second time as any crash.
+
+    Workers of two versions beside each other could do it for ever. Raises LeaseLost.
+    """
+    values = _held(lease) | FREE | {"outcome": "crashed"}
+    if session.execute(FREE_FROM_START, values).first() is None:
+        retry_later(session, lease, error)
 
 
 def hand_back(session: Session, lease: Lease) -> None:
