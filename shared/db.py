@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -30,6 +30,7 @@ SESSION = {
     "idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT_MS,
     "timezone": "UTC",
 }
+POOL_SIZE, MOST_CONNECTIONS = 16, 40
 PING_AFTER_S = 0.2  # no Postgres restarts faster than that
 FOREIGN_KEY_VIOLATION = "23503"
 
@@ -42,8 +43,8 @@ def engine() -> Engine:
         raise NotConfigured("TAILTREND_DATABASE_URL is not set.")
     made = create_engine(
         url.get_secret_value(),
-        pool_size=10,
-        max_overflow=30,
+        pool_size=POOL_SIZE,
+        max_overflow=MOST_CONNECTIONS - POOL_SIZE,
         pool_use_lifo=True,  # few connections stay in use, and need no ping
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
@@ -74,6 +75,13 @@ def transaction() -> Iterator[Session]:
     """Open a session that commits at the end of the block. Raises as `_translated` does."""
     with _translated(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def connect_all() -> None:
+    """Open the pool's connections before anybody needs them. Raises DatabaseUnavailable."""
+    with _translated(), ExitStack() as opened:
+        for _ in range(POOL_SIZE):
+            opened.enter_context(engine().connect())
 
 
 def take_time(session: Session) -> None:
