@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Select, TextClause, select, text
 from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
 from shared import assessments, deletions, events, outbox, shadows
@@ -39,6 +40,19 @@ ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease: nobody puts it a
 ROOM_RETRY_S = 10
 
 IN_HAND = text("SELECT count(*) FROM jobs WHERE account_id = :account_id AND finished_at IS NULL")
+
+SUBMIT = text("""
+WITH made AS (
+    INSERT INTO jobs (id, account_id, clip_id, expires_at, retry_of, bundle)
+    SELECT :id, :account_id, :clip_id, :expires_at, :retry_of, :bundle
+     WHERE :most > (SELECT count(*) FROM jobs
+                     WHERE account_id = :account_id AND finished_at IS NULL)
+    RETURNING *),
+owed AS (
+    INSERT INTO outbox (job_id, queue, due_at)
+    SELECT id, step, now() + make_interval(secs => :re_ring_s) FROM made)
+SELECT * FROM made
+""")
 
 SAME = text("""
 SELECT jobs.id
@@ -278,18 +292,22 @@ def submit(
 
     Raises TooManyJobs.
     """
-    check_room(session, clip.account_id)
-    job = Job(
-        account_id=clip.account_id,
-        clip=clip,
-        expires_at=expires_at,
-        retry_of=retry_of,
-        bundle=bundle,
-        assessment=None,  # known, so nobody asks the database for it
-    )
-    session.add(job)
-    session.flush()
-    outbox.owe(session, job.id, Queue.EXTRACT)
+    values = {
+        "id": uuid7(),
+        "account_id": clip.account_id,
+        "clip_id": clip.id,
+        "expires_at": expires_at,
+        "retry_of": retry_of,
+        "bundle": bundle,
+        "most": settings().max_unfinished_jobs,
+        "re_ring_s": settings().re_ring_s,
+    }
+    job: Job | None = session.scalar(select(Job).from_statement(SUBMIT), values)
+    if job is None:
+        raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
+    set_committed_value(job, "clip", clip)
+    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
+    outbox.ring_after_commit(session, job.id, Queue.EXTRACT)
     return job
 
 

@@ -13,12 +13,6 @@ from shared.settings import settings
 MOST_RINGS_A_SWEEP = 500
 SPARE_RINGS = 50  # a ring that finds nothing to do costs a millisecond
 
-OWE = text("""
-INSERT INTO outbox (job_id, queue, due_at)
-VALUES (:job_id, :queue, now() + make_interval(secs => :delay_s))
-ON CONFLICT (job_id) DO UPDATE SET queue = excluded.queue, due_at = excluded.due_at
-""")
-
 # A freed job's ring is due when the job is; every ring that went out has a later time of its own.
 # It is rung again though the queue is as long as it should be: doubled rings of others make up for
 # a lost one there. Unless nobody answers at all, and the queue fills with doubles.
@@ -43,20 +37,9 @@ RETURNING job_id
 """)
 
 
-def owe(session: Session, job_id: uuid.UUID, queue_: Queue) -> None:
-    """Owe a ring for a job that may start now, and ring after the commit."""
-    owe_later(session, job_id, queue_, delay_s=settings().re_ring_s)
-    ring_after_commit(session, job_id, queue_)
-
-
 def ring_after_commit(session: Session, job_id: uuid.UUID, queue_: Queue) -> None:
     """Ring once what is owed in this transaction is committed."""
     event.listen(session, "after_commit", lambda _: queue.ring_soon(queue_, job_id), once=True)
-
-
-def owe_later(session: Session, job_id: uuid.UUID, queue_: Queue, *, delay_s: float) -> None:
-    """Owe a ring that the sweep rings once it is due."""
-    session.execute(OWE, {"job_id": job_id, "queue": queue_, "delay_s": delay_s})
 
 
 def first(session: Session, queue_: Queue, *, waiting: int) -> list[uuid.UUID]:

@@ -111,6 +111,10 @@ STATEMENTS = {
         jobs.SAME,
         {"account_id": uuid.uuid4(), "pet_id": uuid.uuid4(), "sha256": bytes(32)},
     ),
+    "start over": (
+        jobs.FREE_FROM_START,
+        FENCED | jobs.FREE | {"outcome": "crashed"},
+    ),
     "free the lapsed": (jobs.FREE_LAPSED, jobs.FREE | {"outcome": "lost", "max_attempts": 3}),
     "ring first": (
         outbox.FIRST,
