@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
-from shared import assessments, deletions, events, outbox, shadows
+from shared import alerts, assessments, events, outbox, shadows
 from shared.errors import (
     AttemptsExhausted,
     BadDeadline,
@@ -138,7 +138,7 @@ RETURNING prefix
 """)
 
 
-def _end_where(whose: str) -> TextClause:
+def _end_where(whose: str, *, also: str = "") -> TextClause:
     """Write the statement that ends the jobs picked by `whose`, their events and all else."""
     return text(f"""
 WITH ended AS (
@@ -169,7 +169,7 @@ happened AS (
                    THEN jsonb_build_object('code', error_code, 'detail', error_detail) END,
                'assessment', CAST(:assessment AS jsonb)) AS data
       FROM ended JOIN clips ON clips.id = clip_id),
-{events.EMIT}
+{also}{events.EMIT}
 SELECT id AS job_id, NULL AS delivery_id FROM ended UNION ALL SELECT NULL, id FROM owed
 """)  # noqa: S608 - `whose` is one of the literals below
 
@@ -215,6 +215,7 @@ STARTED_ONCE = """(SELECT count(*) FROM step_attempts
          WHERE job_id = jobs.id AND step_attempts.step = 'extract' AND outcome = 'done') = 1"""
 
 END_HELD = _end_where(HELD)
+END_WELL = _end_where(HELD, also=assessments.RECORD)
 END_HELD_EXHAUSTED = _end_where(f"{HELD} AND {EXHAUSTED}")
 END_HELD_TRANSIENT = _end_where(f"{HELD} AND transient_failures >= :max_transient")
 END_CANCELED = _end_where("id = :job_id AND account_id = :account_id AND finished_at IS NULL")
@@ -461,13 +462,13 @@ def succeed(
 ) -> None:
     """Store the assessment and end the job, together or not at all. Raises LeaseLost."""
     assessment_id = uuid7()
-    values = _held(lease) | {"assessment": json.dumps(assessments.outline(assessment_id, result))}
-    if not _end(session, END_HELD, JobStatus.SUCCEEDED, outcome="done", values=values):
+    told = {"assessment": json.dumps(assessments.outline(assessment_id, result))}
+    values = _held(lease) | told | assessments.columns(assessment_id, result)
+    if not _end(session, END_WELL, JobStatus.SUCCEEDED, outcome="done", values=values):
         raise LeaseLost
-    assessments.record(session, assessment_id, lease.job_id, result)
+    alerts.raise_red_flag(session, assessment_id, result)
     if shadow is not None:
         shadows.record(session, lease.job_id, shadow)
-    deletions.forget(session, stills_prefix(lease))
 
 
 def fail(session: Session, lease: Lease, error: TailTrendError) -> None:

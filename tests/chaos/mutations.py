@@ -16,6 +16,7 @@ FENCED = (
     "MARK_ARTIFACTS",
     "HAND_OVER",
     "END_HELD",
+    "END_WELL",
     "END_HELD_EXHAUSTED",
     "END_HELD_TRANSIENT",
     "FREE_HELD",
