@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, TextClause, select, text
+from sqlalchemy import Select, TextClause, bindparam, select, text
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
@@ -40,6 +40,9 @@ ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease: nobody puts it a
 ROOM_RETRY_S = 10
 
 IN_HAND = text("SELECT count(*) FROM jobs WHERE account_id = :account_id AND finished_at IS NULL")
+
+WHOLE = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
+ONE = WHOLE.where(Job.account_id == bindparam("account_id"), Job.id == bindparam("job_id"))
 
 SUBMIT = text("""
 WITH made AS (
@@ -366,8 +369,7 @@ def chosen(
     pet_id: uuid.UUID | None = None,
 ) -> Select[Job]:
     """Select the jobs of an account, each with its clip and assessment."""
-    query = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
-    query = query.where(Job.account_id == account_id)
+    query = WHOLE.where(Job.account_id == account_id)
     if status is not None:
         query = query.where(Job.status == status)
     if pet_id is not None:
@@ -377,7 +379,7 @@ def chosen(
 
 def get(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
     """Read a job of an account. Raises NotFound."""
-    job = session.scalar(chosen(account_id).where(Job.id == job_id))
+    job = session.scalar(ONE, {"account_id": account_id, "job_id": job_id})
     if job is None:
         raise NotFound
     return job

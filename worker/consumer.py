@@ -4,10 +4,19 @@ import logging
 
 import kombu
 from celery import Celery, signals
+from celery.worker.request import Request
 
 from shared import logs, queue
 from shared.queue import Queue
 from worker.heartbeat import stopping
+
+
+class Heard(Request):
+    """A message that the broker forgot when it was heard: no answer is owed to it."""
+
+    def acknowledge(self) -> None:
+        self.acknowledged = True
+
 
 app = Celery("tailtrend", broker=queue.broker_url(), set_as_current=True)
 app.conf.update(
@@ -32,6 +41,7 @@ app.conf.update(
         "health_check_interval": 10,
     },
 )
+app.Task.Request = f"{Heard.__module__}:{Heard.__name__}"
 
 
 @signals.setup_logging.connect
