@@ -24,7 +24,7 @@ from shared.settings import settings
 
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 15_000
-IDLE_TRANSACTION_TIMEOUT_MS = 5_000  # a frozen process gives its locks back
+IDLE_TRANSACTION_TIMEOUT_MS = 10_000  # a frozen process gives its locks back
 SESSION = {
     "statement_timeout": STATEMENT_TIMEOUT_MS,
     "idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT_MS,

@@ -36,6 +36,7 @@ from shared.queue import Queue
 from shared.settings import settings
 
 LOCK = 0x7461696C  # "tail"
+FROZEN_MS = 3000
 DELETIONS_AT_ONCE = 20
 FOLLOWED_AT_ONCE = 500
 FOLLOW_S = 1.0  # of one sweep: a trend takes milliseconds, and the jobs need the processor
@@ -121,8 +122,13 @@ def _follow(pet_id: uuid.UUID) -> None:
 
 
 def _only_sweep(session: Session) -> bool:
-    """Tell whether nobody else sweeps; they cannot start before this transaction ends."""
-    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))))
+    """Tell whether nobody else sweeps; they cannot start before this transaction ends.
+
+    Should this process freeze in it, Postgres ends it: others' recovery waits for it.
+    """
+    bound = func.set_config("idle_in_transaction_session_timeout", str(FROZEN_MS), True)
+    is_mine, _ = session.execute(select(func.pg_try_advisory_xact_lock(LOCK), bound)).one()
+    return bool(is_mine)
 
 
 class Sweeper:

@@ -43,7 +43,7 @@ def test_a_process_frozen_in_a_transaction_keeps_its_locks_only_so_long():
         shown = session.scalar(text("SHOW idle_in_transaction_session_timeout"))
         db.take_time(session)
         unbounded = session.scalar(text("SHOW idle_in_transaction_session_timeout"))
-    assert (shown, unbounded) == ("5s", "0")
+    assert (shown, unbounded) == ("10s", "0")
 
 
 def end_backend(pid):
