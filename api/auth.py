@@ -13,9 +13,10 @@ from flask import g, request
 
 from api import throttle
 from shared import accounts, sign_ins
+from shared.accounts import LiveKey
 from shared.db import single, transaction
 from shared.errors import FormExpired, KeyInvalid, KeyMissing
-from shared.models import ApiKey, SignIn
+from shared.models import SignIn
 
 COOKIE = "tailtrend"  # of a signed-in browser
 FORM_COOKIE = "tailtrend-form"  # of one that is not, so that its forms can be told from others'
@@ -42,7 +43,7 @@ def require_key() -> None:
     throttle.draw_for_key(str(found.id))
 
 
-def verified(key: str) -> ApiKey:
+def verified(key: str) -> LiveKey:
     """Look a key up; who tries many wrong ones is told so, others behind its address are not.
 
     Raises KeyInvalid, TooManyRequests.

@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage
 from api.schemas.jobs import JobOut
 from shared import clips, idempotency, jobs, pets, storage, uploads
 from shared.clips import StoredFile, Told
-from shared.db import transaction
+from shared.db import single, transaction
 from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
 from shared.models import Job, Pet, Upload
 from shared.settings import settings
@@ -74,7 +74,7 @@ def take(request: Request, upload: FileStorage) -> Answer:
     """
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
-    with transaction() as session:
+    with single() as session:
         pet = pets.get(session, request.account_id, request.pet_id)
         known = _known(session, request, fingerprint, content.sha256)
         if known is not None:
@@ -100,7 +100,8 @@ def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes
     same = jobs.find_same(session, account_id, request.pet_id, sha256, bundle=request.bundle)
     if same is None:
         return None
-    return _once(session, request, fingerprint, lambda: _answer(same, is_duplicate=True))
+    with transaction() as kept:
+        return _once(kept, request, fingerprint, lambda: _answer(same, is_duplicate=True))
 
 
 def _accept(session: Session, request: Request, pet: Pet, file: StoredFile) -> Answer:

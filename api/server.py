@@ -14,9 +14,10 @@ from typing import Any
 from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from api import throttle
 from api.errors import document, status_of
 from api.watch import watch
-from shared import db, storage
+from shared import db, queue, storage
 from shared.errors import HeadersTooLarge, LineTooLong, RequestMalformed, TailTrendError
 from shared.settings import settings
 
@@ -94,9 +95,16 @@ def when_ready(server: Any) -> None:  # noqa: ANN401
 
 
 def post_worker_init(_: Any) -> None:  # noqa: ANN401
-    """Make the clients of this process before its threads could each make their own."""
-    for make in (db.engine, storage.client, storage.public_client, watch):
+    """Make the clients of this process before its threads could each make their own.
+
+    And their connections, before its first requests all wait for those. What is away is not
+    waited for: `/ready` tells of it.
+    """
+    for make in (db.engine, storage.client, storage.public_client, throttle.throttle, watch):
         make()
+    for connect in (db.connect_all, storage.ping, queue.lengths):
+        with contextlib.suppress(TailTrendError):
+            connect()
     spare_what_is_loaded()
 
 

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.status import Status
 
 from cli import applications, schema
-from cli.localstack import ports, state
+from cli.localstack import ports, postgres, state
 from cli.localstack.environment import adopt
 from cli.localstack.errors import CannotStart
 from cli.localstack.program import Program
 from cli.localstack.stack import Servers, Stack
 from shared import accounts, db
-from shared.errors import TailTrendError
+from shared.errors import DatabaseUnavailable, TailTrendError
 from shared.settings import Settings, settings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -86,9 +86,10 @@ class Run:
     ) -> None:
         """Start everything and wait until the API takes uploads."""
         tell("Starting PostgreSQL, Valkey and Swift")
-        adopt(self._servers().environment())
+        servers = self._servers()
+        adopt(servers.environment())
         tell("Preparing the database")
-        schema.upgrade()
+        self._upgrade(is_ours=servers.database_url is not None)
         self._open_account()
         tell("Starting the API and the workers")
         self._stack.supervisor.start(api())
@@ -138,6 +139,16 @@ class Run:
             broker=own.broker_url is None,
             storage=own.s3_endpoint_url is None and own.s3_access_key is None,
         )
+
+    def _upgrade(self, *, is_ours: bool) -> None:
+        """Bring the schema; our own server, should it end after it answered, is waited for once."""
+        try:
+            schema.upgrade()
+        except DatabaseUnavailable:
+            if not is_ours:
+                raise
+            self._stack.supervisor.wait_again(postgres.NAME)
+            schema.upgrade()
 
     def _open_account(self) -> None:
         """Keep the key that still works; it can be read nowhere else."""

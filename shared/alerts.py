@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared import events, history, notes
 from shared.errors import AlertClosed, NotFound
-from shared.models import Alert, AlertKind, AlertState, EventType, NoteKind, Pet
+from shared.models import Alert, AlertKind, AlertState, Assessment, EventType, NoteKind, Pet
 from shared.trend import State
 
 STEP = {kind: step for step, kind in enumerate(AlertKind, start=1)}
@@ -110,13 +110,13 @@ def close(session: Session, alert: Alert) -> None:
 # --- what opens and closes them --------------------------------------------------------------
 
 
-def raise_red_flag(
-    session: Session, pet_id: uuid.UUID, assessment_id: uuid.UUID, result: dict[str, Any]
-) -> None:
+def raise_red_flag(session: Session, assessment_id: uuid.UUID, result: dict[str, Any]) -> None:
     """Open a red flag for an assessment that asks to call a vet today; else do nothing."""
     said = result["recommendation"]
     if said["urgency"] != URGENT:
         return
+    of = select(Assessment.pet_id).where(Assessment.id == assessment_id)
+    pet_id = session.scalars(of).one()
     alert = Alert(pet_id=pet_id, assessment_id=assessment_id, reason=said["text"])
     _open(session, alert, AlertKind.RED_FLAG)
 

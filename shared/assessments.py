@@ -5,54 +5,48 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from shared import alerts
 from shared.errors import NotFound
 from shared.models import Assessment, Clip, Reason
 
-# A clip that is being moved is waited for, so that its result never stays with the old pet. The
-# media of a clip that is kept for its analysis only is owed a deletion in the same statement.
-RECORD = text("""
-WITH shown AS (
-    SELECT clips.id, jobs.account_id, pet_id, jobs.id AS job_id, recorded_at, reason, retention
-      FROM jobs JOIN clips ON clips.id = clip_id
-     WHERE jobs.id = :job_id FOR SHARE OF clips),
+# For the statement that ends a job well: it has a CTE `ended (id, account_id, clip_id)`, and adds
+# these, so that the end and its assessment are one round trip. A clip that is being moved is waited
+# for, so that its result never stays with the old pet. The media of a clip that is kept for its
+# analysis only is owed a deletion; its stills, which the assessment shows, no longer are.
+RECORD = """
+shown AS (
+    SELECT clips.id, ended.account_id, pet_id, ended.id AS job_id, recorded_at, reason, retention,
+           storage_key
+      FROM ended JOIN clips ON clips.id = clip_id FOR SHARE OF clips),
 done AS (
     UPDATE clips SET media_expires_at = now()
       FROM shown WHERE clips.id = shown.id AND shown.retention = 'delete_after_analysis'
-    RETURNING storage_key),
-doomed AS (
+    RETURNING clips.storage_key),
+going AS (
     INSERT INTO deletions (prefix, due_at) SELECT storage_key, now() FROM done
-    ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at)
-INSERT INTO assessments (id, account_id, pet_id, clip_id, job_id, recorded_at, reason,
-                         emotion, abstention_code, bundle, result)
-SELECT :id, account_id, pet_id, id, job_id, recorded_at, reason,
-       :emotion, :abstention_code, :bundle, :result
-  FROM shown
-RETURNING pet_id
-""")
+    ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at),
+staying AS (DELETE FROM deletions USING shown WHERE prefix = storage_key || '.moment-'),
+recorded AS (
+    INSERT INTO assessments (id, account_id, pet_id, clip_id, job_id, recorded_at, reason,
+                             emotion, abstention_code, bundle, result)
+    SELECT :assessment_id, account_id, pet_id, id, job_id, recorded_at, reason,
+           :emotion, :abstention_code, :bundle, :result
+      FROM shown),
+"""
 
 
-def record(
-    session: Session, assessment_id: uuid.UUID, job_id: uuid.UUID, result: dict[str, Any]
-) -> None:
-    """Store what the pipeline decided about a job's clip; an urgent result raises a red flag."""
+def columns(assessment_id: uuid.UUID, result: dict[str, Any]) -> dict[str, Any]:
+    """Give what RECORD stores of what the pipeline decided."""
     abstention = result.get("abstention") or {}
-    pet_id = session.scalar(
-        RECORD,
-        {
-            "id": assessment_id,
-            "job_id": job_id,
-            "emotion": result["emotion"],
-            "abstention_code": abstention.get("code"),
-            "bundle": "{name} {version}".format(**result["bundle"]),
-            "result": json.dumps(result, allow_nan=False),
-        },
-    )
-    assert pet_id is not None  # the job was ended in this transaction
-    alerts.raise_red_flag(session, pet_id, assessment_id, result)
+    return {
+        "assessment_id": assessment_id,
+        "emotion": result["emotion"],
+        "abstention_code": abstention.get("code"),
+        "bundle": "{name} {version}".format(**result["bundle"]),
+        "result": json.dumps(result, allow_nan=False),
+    }
 
 
 def outline(assessment_id: uuid.UUID, result: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, exists, func, select, update
+from sqlalchemy import Select, exists, func, select, text, update
 from sqlalchemy.orm import Session, joinedload
 from uuid_utils.compat import uuid7
 
@@ -27,6 +27,23 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCK_TOLERANCE = timedelta(minutes=5)  # phones run ahead
 SNIFFED_BYTES = 4096
 UNANALYSED_DAYS = 7  # how long media waits that is kept for an analysis which never succeeds
+
+# The reservation goes with it, and media that is not kept is owed a deletion.
+ACCEPT = text("""
+WITH taken AS (DELETE FROM deletions WHERE prefix = :reserved RETURNING prefix),
+accepted AS (
+    INSERT INTO clips (id, account_id, pet_id, storage_key, sha256, size_bytes, content_type,
+                       recorded_at, reason, tags, note, retention, media_expires_at)
+    SELECT :id, :account_id, :pet_id, :storage_key, :sha256, :size_bytes, :content_type,
+           :recorded_at, :reason, CAST(:tags AS text[]), :note, :retention,
+           now() + make_interval(days => CAST(:kept_days AS int))
+      FROM taken
+    RETURNING *),
+doomed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT storage_key, media_expires_at FROM accepted WHERE media_expires_at IS NOT NULL)
+SELECT * FROM accepted
+""")
 
 QUICKTIME_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
@@ -98,26 +115,25 @@ def measure(chunks: Iterable[bytes]) -> Content:
 
 def accept(session: Session, pet: Pet, file: StoredFile, told: Told) -> Clip:
     """Make a clip of a stored file. Raises BadRecordedAt, UploadRefused when it came too late."""
-    if not deletions.forget(session, deletions.clip_prefix(file.clip_id)):
+    values = {
+        "reserved": deletions.clip_prefix(file.clip_id),
+        "id": file.clip_id,
+        "account_id": pet.account_id,
+        "pet_id": pet.id,
+        "storage_key": media_key(file.clip_id),
+        "sha256": file.sha256,
+        "size_bytes": file.size_bytes,
+        "content_type": file.content_type,
+        "recorded_at": checked_recorded_at(told.recorded_at),
+        "reason": told.reason,
+        "tags": told.tags,
+        "note": told.note,
+        "retention": told.retention,
+        "kept_days": told.kept_days(),
+    }
+    clip: Clip | None = session.scalar(select(Clip).from_statement(ACCEPT), values)
+    if clip is None:
         raise UploadRefused("The upload took too long; send it again.")
-    clip = Clip(
-        id=file.clip_id,
-        account_id=pet.account_id,
-        pet=pet,
-        storage_key=media_key(file.clip_id),
-        sha256=file.sha256,
-        size_bytes=file.size_bytes,
-        content_type=file.content_type,
-        recorded_at=checked_recorded_at(told.recorded_at),
-        reason=told.reason,
-        tags=told.tags,
-        note=told.note,
-        retention=told.retention,
-        media_expires_at=None,
-    )
-    _let_expire(session, clip, told.kept_days())
-    session.add(clip)
-    session.flush()
     return clip
 
 

@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -24,6 +24,13 @@ from shared.settings import settings
 
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 15_000
+IDLE_TRANSACTION_TIMEOUT_MS = 10_000  # a frozen process gives its locks back
+SESSION = {
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT_MS,
+    "timezone": "UTC",
+}
+POOL_SIZE, MOST_CONNECTIONS = 16, 40
 PING_AFTER_S = 0.2  # no Postgres restarts faster than that
 FOREIGN_KEY_VIOLATION = "23503"
 
@@ -36,12 +43,12 @@ def engine() -> Engine:
         raise NotConfigured("TAILTREND_DATABASE_URL is not set.")
     made = create_engine(
         url.get_secret_value(),
-        pool_size=10,
-        max_overflow=30,
+        pool_size=POOL_SIZE,
+        max_overflow=MOST_CONNECTIONS - POOL_SIZE,
         pool_use_lifo=True,  # few connections stay in use, and need no ping
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
         },
     )
     event.listen(made, "checkin", _remember_use)
@@ -68,6 +75,18 @@ def transaction() -> Iterator[Session]:
     """Open a session that commits at the end of the block. Raises as `_translated` does."""
     with _translated(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def connect_all() -> None:
+    """Open the pool's connections before anybody needs them. Raises DatabaseUnavailable."""
+    with _translated(), ExitStack() as opened:
+        for _ in range(POOL_SIZE):
+            opened.enter_context(engine().connect())
+
+
+def take_time(session: Session) -> None:
+    """Let a transaction wait for others than Postgres; nobody may have to wait for its locks."""
+    session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, TextClause, select, text
+from sqlalchemy import Select, TextClause, bindparam, select, text
 from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
-from shared import assessments, deletions, events, outbox, shadows
+from shared import alerts, assessments, events, outbox, shadows
 from shared.errors import (
     AttemptsExhausted,
     BadDeadline,
@@ -39,6 +40,22 @@ ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease: nobody puts it a
 ROOM_RETRY_S = 10
 
 IN_HAND = text("SELECT count(*) FROM jobs WHERE account_id = :account_id AND finished_at IS NULL")
+
+WHOLE = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
+ONE = WHOLE.where(Job.account_id == bindparam("account_id"), Job.id == bindparam("job_id"))
+
+SUBMIT = text("""
+WITH made AS (
+    INSERT INTO jobs (id, account_id, clip_id, expires_at, retry_of, bundle)
+    SELECT :id, :account_id, :clip_id, :expires_at, :retry_of, :bundle
+     WHERE :most > (SELECT count(*) FROM jobs
+                     WHERE account_id = :account_id AND finished_at IS NULL)
+    RETURNING *),
+owed AS (
+    INSERT INTO outbox (job_id, queue, due_at)
+    SELECT id, step, now() + make_interval(secs => :re_ring_s) FROM made)
+SELECT * FROM made
+""")
 
 SAME = text("""
 SELECT jobs.id
@@ -125,7 +142,7 @@ RETURNING prefix
 """)
 
 
-def _end_where(whose: str) -> TextClause:
+def _end_where(whose: str, *, also: str = "") -> TextClause:
     """Write the statement that ends the jobs picked by `whose`, their events and all else."""
     return text(f"""
 WITH ended AS (
@@ -156,28 +173,41 @@ happened AS (
                    THEN jsonb_build_object('code', error_code, 'detail', error_detail) END,
                'assessment', CAST(:assessment AS jsonb)) AS data
       FROM ended JOIN clips ON clips.id = clip_id),
-{events.EMIT}
+{also}{events.EMIT}
 SELECT id AS job_id, NULL AS delivery_id FROM ended UNION ALL SELECT NULL, id FROM owed
 """)  # noqa: S608 - `whose` is one of the literals below
 
 
-def _free_where(whose: str) -> TextClause:
+def _free_where(whose: str, *, back_to: str = "step = resume_step") -> TextClause:
     """Write the statement that queues the running jobs picked by `whose` again."""
     return text(f"""
 WITH freed AS (
     UPDATE jobs
        SET status = 'queued', lease_token = NULL, lease_until = NULL,
-           step = resume_step, due_at = now() + make_interval(secs => :delay_s),
+           {back_to}, due_at = now() + make_interval(secs => :delay_s),
            attempts = attempts - :uncounted, transient_failures = transient_failures + :transient
      WHERE {whose}
-    RETURNING id, step, due_at, old.lease_token AS token),
+    RETURNING id, step, due_at, old.lease_token AS token, artifact_key,
+              old.artifact_key AS read_before),
 logged AS (
     UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = :outcome
       FROM freed WHERE lease_token = freed.token AND finished_at IS NULL),
+doomed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT read_before, now() FROM freed WHERE read_before IS DISTINCT FROM artifact_key
+    ON CONFLICT (prefix) DO NOTHING),
 owed AS (
     INSERT INTO outbox (job_id, queue, due_at) SELECT id, step, due_at FROM freed)
 SELECT id FROM freed
 """)  # noqa: S608 - `whose` is one of the literals below
+
+
+def _unlocked(which: str) -> str:
+    """Pick jobs past those that a worker, perhaps frozen in a transaction, keeps locked.
+
+    The sweep would wait for it, and every other job's recovery for the sweep.
+    """
+    return f"id IN (SELECT id FROM jobs WHERE {which} FOR UPDATE SKIP LOCKED)"  # noqa: S608
 
 
 HELD = "id = :job_id AND lease_token = :token"
@@ -185,14 +215,22 @@ HELD = "id = :job_id AND lease_token = :token"
 LAPSED = "finished_at IS NULL AND status = 'running' AND lease_until < now()"
 EXHAUSTED = "attempts - transient_failures >= :max_attempts"
 
+STARTED_ONCE = """(SELECT count(*) FROM step_attempts
+         WHERE job_id = jobs.id AND step_attempts.step = 'extract' AND outcome = 'done') = 1"""
+
 END_HELD = _end_where(HELD)
+END_WELL = _end_where(HELD, also=assessments.RECORD)
 END_HELD_EXHAUSTED = _end_where(f"{HELD} AND {EXHAUSTED}")
 END_HELD_TRANSIENT = _end_where(f"{HELD} AND transient_failures >= :max_transient")
 END_CANCELED = _end_where("id = :job_id AND account_id = :account_id AND finished_at IS NULL")
-END_EXPIRED = _end_where("finished_at IS NULL AND expires_at <= now()")
-END_EXHAUSTED = _end_where(f"{LAPSED} AND {EXHAUSTED}")
+END_EXPIRED = _end_where(_unlocked("finished_at IS NULL AND expires_at <= now()"))
+END_EXHAUSTED = _end_where(_unlocked(f"{LAPSED} AND {EXHAUSTED}"))
 FREE_HELD = _free_where(HELD)
-FREE_LAPSED = _free_where(f"{LAPSED} AND NOT ({EXHAUSTED})")
+FREE_FROM_START = _free_where(
+    f"{HELD} AND artifact_key IS NOT NULL AND {STARTED_ONCE}",
+    back_to="step = 'extract', resume_step = 'extract', artifact_key = NULL",
+)
+FREE_LAPSED = _free_where(_unlocked(f"{LAPSED} AND NOT ({EXHAUSTED})"))
 
 FREE = {"delay_s": 0.0, "uncounted": 0, "transient": 0}
 
@@ -260,18 +298,22 @@ def submit(
 
     Raises TooManyJobs.
     """
-    check_room(session, clip.account_id)
-    job = Job(
-        account_id=clip.account_id,
-        clip=clip,
-        expires_at=expires_at,
-        retry_of=retry_of,
-        bundle=bundle,
-        assessment=None,  # known, so nobody asks the database for it
-    )
-    session.add(job)
-    session.flush()
-    outbox.owe(session, job.id, Queue.EXTRACT)
+    values = {
+        "id": uuid7(),
+        "account_id": clip.account_id,
+        "clip_id": clip.id,
+        "expires_at": expires_at,
+        "retry_of": retry_of,
+        "bundle": bundle,
+        "most": settings().max_unfinished_jobs,
+        "re_ring_s": settings().re_ring_s,
+    }
+    job: Job | None = session.scalar(select(Job).from_statement(SUBMIT), values)
+    if job is None:
+        raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
+    set_committed_value(job, "clip", clip)
+    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
+    outbox.ring_after_commit(session, job.id, Queue.EXTRACT)
     return job
 
 
@@ -329,8 +371,7 @@ def chosen(
     pet_id: uuid.UUID | None = None,
 ) -> Select[Job]:
     """Select the jobs of an account, each with its clip and assessment."""
-    query = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
-    query = query.where(Job.account_id == account_id)
+    query = WHOLE.where(Job.account_id == account_id)
     if status is not None:
         query = query.where(Job.status == status)
     if pet_id is not None:
@@ -340,7 +381,7 @@ def chosen(
 
 def get(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
     """Read a job of an account. Raises NotFound."""
-    job = session.scalar(chosen(account_id).where(Job.id == job_id))
+    job = session.scalar(ONE, {"account_id": account_id, "job_id": job_id})
     if job is None:
         raise NotFound
     return job
@@ -425,13 +466,13 @@ def succeed(
 ) -> None:
     """Store the assessment and end the job, together or not at all. Raises LeaseLost."""
     assessment_id = uuid7()
-    values = _held(lease) | {"assessment": json.dumps(assessments.outline(assessment_id, result))}
-    if not _end(session, END_HELD, JobStatus.SUCCEEDED, outcome="done", values=values):
+    told = {"assessment": json.dumps(assessments.outline(assessment_id, result))}
+    values = _held(lease) | told | assessments.columns(assessment_id, result)
+    if not _end(session, END_WELL, JobStatus.SUCCEEDED, outcome="done", values=values):
         raise LeaseLost
-    assessments.record(session, assessment_id, lease.job_id, result)
+    alerts.raise_red_flag(session, assessment_id, result)
     if shadow is not None:
         shadows.record(session, lease.job_id, shadow)
-    deletions.forget(session, stills_prefix(lease))
 
 
 def fail(session: Session, lease: Lease, error: TailTrendError) -> None:
@@ -461,6 +502,16 @@ def retry_later(session: Session, lease: Lease, error: Exception) -> None:
         return
     delay_s = backoff_s(lease.attempt)
     _free(session, lease, outcome=outcome, delay_s=delay_s, transient=int(transient))
+
+
+def start_over(session: Session, lease: Lease, error: Exception) -> None:
+    """Queue the job again from its clip, whose artifact is of no use; the second time as any crash.
+
+    Workers of two versions beside each other could do it for ever. Raises LeaseLost.
+    """
+    values = _held(lease) | FREE | {"outcome": "crashed"}
+    if session.execute(FREE_FROM_START, values).first() is None:
+        retry_later(session, lease, error)
 
 
 def hand_back(session: Session, lease: Lease) -> None:

@@ -13,20 +13,19 @@ from shared.settings import settings
 MOST_RINGS_A_SWEEP = 500
 SPARE_RINGS = 50  # a ring that finds nothing to do costs a millisecond
 
-OWE = text("""
-INSERT INTO outbox (job_id, queue, due_at)
-VALUES (:job_id, :queue, now() + make_interval(secs => :delay_s))
-ON CONFLICT (job_id) DO UPDATE SET queue = excluded.queue, due_at = excluded.due_at
-""")
-
 # A freed job's ring is due when the job is; every ring that went out has a later time of its own.
-UNRUNG = text("""
-UPDATE outbox SET due_at = now() + make_interval(secs => :re_ring_s)
- WHERE job_id IN (SELECT outbox.job_id FROM outbox JOIN jobs ON jobs.id = outbox.job_id
-                   WHERE queue = :queue AND outbox.due_at <= now()
-                     AND outbox.due_at = jobs.due_at
-                   ORDER BY outbox.due_at LIMIT :most FOR UPDATE OF outbox SKIP LOCKED)
-RETURNING job_id
+# It is rung again though the queue is as long as it should be: doubled rings of others make up for
+# a lost one there. Unless nobody answers at all, and the queue fills with doubles.
+FIRST = text("""
+WITH rung AS (
+    UPDATE outbox SET due_at = now() + make_interval(secs => :re_ring_s)
+     WHERE job_id IN (SELECT outbox.job_id FROM outbox JOIN jobs ON jobs.id = outbox.job_id
+                       WHERE queue = :queue AND outbox.due_at <= now()
+                         AND (outbox.due_at = jobs.due_at OR attempts > 0 AND :waiting <=
+                              2 * (SELECT count(*) FROM outbox AS owed WHERE queue = :queue))
+                       ORDER BY outbox.due_at LIMIT :most FOR UPDATE OF outbox SKIP LOCKED)
+    RETURNING job_id)
+SELECT job_id FROM rung ORDER BY job_id DESC
 """)
 
 RE_RING = text("""
@@ -38,29 +37,18 @@ RETURNING job_id
 """)
 
 
-def owe(session: Session, job_id: uuid.UUID, queue_: Queue) -> None:
-    """Owe a ring for a job that may start now, and ring after the commit."""
-    owe_later(session, job_id, queue_, delay_s=settings().re_ring_s)
-    ring_after_commit(session, job_id, queue_)
-
-
 def ring_after_commit(session: Session, job_id: uuid.UUID, queue_: Queue) -> None:
     """Ring once what is owed in this transaction is committed."""
     event.listen(session, "after_commit", lambda _: queue.ring_soon(queue_, job_id), once=True)
 
 
-def owe_later(session: Session, job_id: uuid.UUID, queue_: Queue, *, delay_s: float) -> None:
-    """Owe a ring that the sweep rings once it is due."""
-    session.execute(OWE, {"job_id": job_id, "queue": queue_, "delay_s": delay_s})
+def first(session: Session, queue_: Queue, *, waiting: int) -> list[uuid.UUID]:
+    """Take the due rings of jobs that were freed or retried, to be rung before all that waits.
 
-
-def unrung(session: Session, queue_: Queue) -> list[uuid.UUID]:
-    """Take the rings that are due and never went out: of jobs freed by the sweep or retried.
-
-    The queue's length says nothing about them: behind a backlog they would wait for its end.
+    Each goes before those rung earlier, so the oldest job is the last in the list.
     """
-    values = {"queue": queue_, "most": MOST_RINGS_A_SWEEP, "re_ring_s": settings().re_ring_s}
-    return list(session.scalars(UNRUNG, values))
+    values = {"queue": queue_, "most": MOST_RINGS_A_SWEEP, "waiting": waiting}
+    return list(session.scalars(FIRST, values | {"re_ring_s": settings().re_ring_s}))
 
 
 def re_ring(session: Session, queue_: Queue, *, waiting: int) -> list[uuid.UUID]:

@@ -3,13 +3,15 @@
 import uuid
 from datetime import date
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from shared import deletions
 from shared.deletions import Receipt
 from shared.errors import NotFound
 from shared.models import Pet, Species
+
+ONE = select(Pet).where(Pet.account_id == bindparam("account_id"), Pet.id == bindparam("pet_id"))
 
 
 def chosen(account_id: uuid.UUID) -> Select[Pet]:
@@ -29,7 +31,7 @@ def listed(
 
 def get(session: Session, account_id: uuid.UUID, pet_id: uuid.UUID) -> Pet:
     """Read a pet of an account. Raises NotFound."""
-    pet = session.scalar(chosen(account_id).where(Pet.id == pet_id))
+    pet = session.scalar(ONE, {"account_id": account_id, "pet_id": pet_id})
     if pet is None:
         raise NotFound
     return pet

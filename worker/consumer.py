@@ -2,16 +2,28 @@
 
 import logging
 
+import kombu
 from celery import Celery, signals
+from celery.worker.request import Request
 
 from shared import logs, queue
+from shared.queue import Queue
 from worker.heartbeat import stopping
+
+
+class Heard(Request):
+    """A message that the broker forgot when it was heard: no answer is owed to it."""
+
+    def acknowledge(self) -> None:
+        self.acknowledged = True
+
 
 app = Celery("tailtrend", broker=queue.broker_url(), set_as_current=True)
 app.conf.update(
     task_ignore_result=True,
-    # The row in Postgres is the truth, so a message is answered when it is heard: a lost one is
-    # rung again, and nothing unacknowledged can be restored twice or hold a worker's exit.
+    # The row in Postgres is the truth, so the broker forgets a message when it is heard: a lost one
+    # is rung again, and nothing unacknowledged can be restored twice or hold a worker's exit.
+    task_queues=[kombu.Queue(name, routing_key=name, no_ack=True) for name in Queue],
     task_acks_late=False,
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
@@ -29,6 +41,7 @@ app.conf.update(
         "health_check_interval": 10,
     },
 )
+app.Task.Request = f"{Heard.__module__}:{Heard.__name__}"
 
 
 @signals.setup_logging.connect

@@ -181,16 +181,22 @@ def store(work: Work, data: Data, key: str) -> None:
 
 
 def load(work: Work) -> Data:
-    """Fetch what the claimed step reads; nothing, when that is the clip itself."""
+    """Fetch what the claimed step reads; nothing, when that is the clip itself.
+
+    Raises ArtifactInvalid when another version of the pipeline stored it in another form.
+    """
     if work.lease.artifact_key is None:
         return Data()
     archive = work.folder / "artifact"
     storage.get(work.lease.artifact_key, archive)
-    with zipfile.ZipFile(archive) as zipped:
-        zipped.extractall(work.folder)
     encoding = work.folder / "encoding"
-    return Data(
-        extract_stage.load(work.folder / "extract"),
-        encoding_stage.load(encoding) if encoding.exists() else None,
-        json.loads((work.folder / "timings").read_text()),
-    )
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            zipped.extractall(work.folder)
+        return Data(
+            extract_stage.load(work.folder / "extract"),
+            encoding_stage.load(encoding) if encoding.exists() else None,
+            json.loads((work.folder / "timings").read_text()),
+        )
+    except (zipfile.BadZipFile, FileNotFoundError, json.JSONDecodeError) as error:
+        raise extract_stage.ArtifactInvalid(str(error)) from error

@@ -29,13 +29,14 @@ from shared import (
     storage,
     uploads,
 )
-from shared.db import transaction
+from shared.db import take_time, transaction
 from shared.errors import TailTrendError
 from shared.models import Pet
 from shared.queue import Queue
 from shared.settings import settings
 
 LOCK = 0x7461696C  # "tail"
+FROZEN_MS = 3000
 DELETIONS_AT_ONCE = 20
 FOLLOWED_AT_ONCE = 500
 FOLLOW_S = 1.0  # of one sweep: a trend takes milliseconds, and the jobs need the processor
@@ -65,7 +66,7 @@ def repair_rings() -> None:
         with transaction() as session:
             if not _only_sweep(session):
                 return
-            first = outbox.unrung(session, one)
+            first = outbox.first(session, one, waiting=waiting[one])
             lost = _lost(session, one, waiting=waiting[one] + len(first))
         for row_id in first:
             queue.ring_first(one, row_id)
@@ -85,6 +86,7 @@ def delete_objects() -> None:
     """Delete the stored objects that are due. Raises StorageUnavailable."""
     while True:
         with transaction() as session:
+            take_time(session)  # storage may be slow
             prefixes = deletions.due(session, most=DELETIONS_AT_ONCE)
             for prefix in prefixes:
                 for key in deletions.sure_keys(prefix):
@@ -120,8 +122,13 @@ def _follow(pet_id: uuid.UUID) -> None:
 
 
 def _only_sweep(session: Session) -> bool:
-    """Tell whether nobody else sweeps; they cannot start before this transaction ends."""
-    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))))
+    """Tell whether nobody else sweeps; they cannot start before this transaction ends.
+
+    Should this process freeze in it, Postgres ends it: others' recovery waits for it.
+    """
+    bound = func.set_config("idle_in_transaction_session_timeout", str(FROZEN_MS), True)
+    is_mine, _ = session.execute(select(func.pg_try_advisory_xact_lock(LOCK), bound)).one()
+    return bool(is_mine)
 
 
 class Sweeper:

@@ -17,6 +17,7 @@ from shared.jobs import Lease, LeaseLost
 from shared.models import Step
 from worker import folders, steps
 from worker.heartbeat import Heartbeat, WorkerStopping, stopping
+from worker.pipeline.extract import ArtifactInvalid
 from worker.steps import Work
 
 STEP_BACK_S = 10.0
@@ -57,6 +58,10 @@ def _settle(lease: Lease, heartbeat: Heartbeat, served: frozenset[Step]) -> None
         with transaction() as session:
             jobs.hand_back(session, lease)
         stopping.wait(STEP_BACK_S)  # else this process, always free, would take every job in vain
+    except ArtifactInvalid as error:
+        log.warning("artifact_of_no_use", why=str(error))
+        with transaction() as session:
+            jobs.start_over(session, lease, error)
     except InputError as error:
         with transaction() as session:
             jobs.fail(session, lease, error)

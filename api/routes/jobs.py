@@ -5,8 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from flask import jsonify, request
-from werkzeug.wrappers import Response
+from flask import Response, request
 
 from api import auth, stream
 from api.errors import raises
@@ -21,6 +20,7 @@ from api.schemas.jobs import (
     JobsPage,
     JobsQuery,
     PollHeaders,
+    etag_of,
 )
 from api.watch import watch
 from shared import jobs
@@ -66,11 +66,13 @@ def _has_news(job: JobOut) -> bool:
 
 
 def _present(job: JobOut) -> Response:
-    response = jsonify(job.model_dump(mode="json"))
-    response.set_etag(job.etag())
+    body = job.model_dump_json()
+    response = Response(body, content_type="application/json")
+    response.set_etag(etag_of(body))
     if not job.status.is_final:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @bp.get("/jobs/<uuid:job_id>/events")

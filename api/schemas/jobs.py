@@ -68,7 +68,12 @@ class JobOut(BaseModel):
 
     def etag(self) -> str:
         """Name this state of the job."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+        return etag_of(self.model_dump_json())
+
+
+def etag_of(body: str) -> str:
+    """Name the state of a job by its JSON."""
+    return hashlib.sha256(body.encode()).hexdigest()[:32]
 
 
 class JobQuery(BaseModel):

@@ -53,6 +53,19 @@ class Supervisor:
             if post.program.name in names:
                 self._wait_ready(post)
 
+    def wait_again(self, name: str) -> None:
+        """Look after the programs until one of them that had served serves again.
+
+        Raises CannotStart when it does not.
+        """
+        (post,) = (post for post in self._posts if post.program.name == name)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not (post.child and post.child.is_alive() and post.program.is_ready()):
+            if time.monotonic() > deadline:
+                raise CannotStart(f"{name} did not answer again within {READY_WITHIN_S} s.")
+            time.sleep(POLL_S)
+            self.watch()
+
     def watch(self) -> None:
         """Look after every program once; call it again and again."""
         now = time.monotonic()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
 
 from shared.queue import Queue
 from tests.chaos.control import Flag
@@ -35,6 +36,11 @@ class Fault:
     over_at: float = 0.0
 
 
+HOLDS = """
+SELECT FROM step_attempts
+ WHERE finished_at IS NULL AND split_part(worker, ':', 2) = ANY (CAST(:pids AS text[]))
+"""
+
 Harm = Callable[[System, random.Random], list[int]]
 
 
@@ -43,7 +49,7 @@ def inflict(name: str, harm: Harm, system: System, chance: random.Random) -> Fau
     fault = Fault(name)
     try:
         fault.pids = harm(system, chance)
-    except (ProcessLookupError, RedisError, LookupError):
+    except (ProcessLookupError, RedisError, LookupError, DBAPIError):
         return None
     fault.over_at = time.time()
     return fault
@@ -53,10 +59,16 @@ def inflict(name: str, harm: Harm, system: System, chance: random.Random) -> Fau
 
 
 def kill_worker_main(system: System, chance: random.Random) -> list[int]:
-    name = chance.choice(system.named("worker"))
+    workers = system.named("worker")
+    name = chance.choice([one for one in workers if _holds_a_job(system, one)] or workers)
     pids = [system.stack.supervisor.pids()[name], *system.pool_of(name)]
     os.kill(pids[0], signal.SIGKILL)
     return pids
+
+
+def _holds_a_job(system: System, worker: str) -> bool:
+    pids = [str(pid) for pid in system.pool_of(worker)]
+    return bool(system.ask(HOLDS, pids=pids))
 
 
 def kill_pool_process(system: System, chance: random.Random) -> list[int]:

@@ -54,9 +54,9 @@ class Plan:
     pause_s: float = 1.0  # between two faults of one lane
 
 
-def alone(plan: Plan, fault: str, *, times: int = 8) -> Plan:
+def alone(plan: Plan, fault: str, *, times: int = 14) -> Plan:
     """Plan one kind of fault, each after the recovery from the one before: its own cost."""
-    quiet = {"actions": (), "at_random": False, "has_skewed_clock": False, "pause_s": 15.0}
+    quiet = {"actions": (), "at_random": False, "has_skewed_clock": False, "pause_s": 5.0}
     return replace(plan, **quiet, scripted=(fault,) * times)
 
 

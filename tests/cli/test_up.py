@@ -20,6 +20,26 @@ ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from cli.main import main; main()", "up"]
 
 
+ENDS_POSTGRES = """
+import os, signal, psutil
+from cli import schema
+from cli.main import main
+
+upgrade = schema.upgrade
+
+def end_postgres_and_upgrade():
+    schema.upgrade = upgrade
+    postgres = [one for one in psutil.Process().children(True) if one.name() == "postgres"]
+    first = min(postgres, key=lambda one: one.create_time())
+    os.kill(first.pid, signal.SIGKILL)
+    psutil.wait_procs(postgres, timeout=10)
+    upgrade()
+
+schema.upgrade = end_postgres_and_upgrade
+main()
+"""
+
+
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
     return tmp_path_factory.mktemp("up") / "state of mine"
@@ -31,9 +51,9 @@ def port():
 
 
 @contextmanager
-def started(state, port):
+def started(state, port, command=COMMAND):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TAILTREND_")}
-    argv = [*COMMAND, "--state", str(state), "--port", str(port)]
+    argv = [*command, "--state", str(state), "--port", str(port)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(argv, cwd=ROOT, env=environment, **pipes) as process:
         try:
@@ -154,6 +174,15 @@ def test_a_kill_during_the_first_start_leaves_no_orphan_and_can_be_repeated(tmp_
     with started(tmp_path / "state", port):
         processes.wait_until((tmp_path / "state" / sign).exists)
     processes.wait_until(lambda: not processes.of(tmp_path / "state"), within_s=3)
+
+
+def test_a_database_that_ends_after_it_answered_is_waited_for(tmp_path, port):
+    command = [sys.executable, "-c", ENDS_POSTGRES, "up"]
+    with started(tmp_path / "state", port, command) as process:
+        assert process.stdout.readline().startswith("ready ")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    assert "postgres ended" in err
 
 
 def test_a_signal_during_the_start_stops_it(tmp_path, port):

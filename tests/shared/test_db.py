@@ -38,6 +38,14 @@ def test_a_connection_that_postgres_ends_costs_only_its_own_transaction():
     db.ping()
 
 
+def test_a_process_frozen_in_a_transaction_keeps_its_locks_only_so_long():
+    with transaction() as session:
+        shown = session.scalar(text("SHOW idle_in_transaction_session_timeout"))
+        db.take_time(session)
+        unbounded = session.scalar(text("SHOW idle_in_transaction_session_timeout"))
+    assert (shown, unbounded) == ("10s", "0")
+
+
 def end_backend(pid):
     with transaction() as session:
         session.execute(text("SELECT pg_terminate_backend(:pid, 2000)"), {"pid": pid})

@@ -88,6 +88,26 @@ def test_a_retry_is_not_rung_before_it_is_due():
     assert re_ring() == [job.id]
 
 
+def first(waiting):
+    with transaction() as session:
+        return outbox.first(session, Queue.EXTRACT, waiting=waiting)
+
+
+def test_a_freed_jobs_lost_ring_is_not_hidden_by_doubled_rings_of_others():
+    freed = [make_job(), make_job()]
+    fresh = make_job()
+    for job in freed:
+        lease = claim(job)
+        with transaction() as session:
+            jobs.retry_later(session, lease, RuntimeError())
+        make_due(job)
+    make_due(fresh)
+    assert first(waiting=6) == [freed[1].id, freed[0].id]
+    assert first(waiting=6) == []
+    make_due(freed[0])
+    assert first(waiting=7) == []  # full of doubles: nobody answers
+
+
 def test_a_ring_that_nobody_answered_is_rung_again_once_per_interval():
     job = make_job()
     assert re_ring() == []

@@ -95,6 +95,13 @@ STATEMENTS = {
     "beat": (jobs.BEAT, FENCED | {"lease_s": 30.0}),
     "continue": (jobs.CONTINUE, FENCED | {"lease_s": 30.0}),
     "hand over": (jobs.HAND_OVER, FENCED | {"artifact_key": "k", "re_ring_s": 10.0}),
+    "succeed": (
+        jobs.END_WELL,
+        FENCED
+        | {"status": "succeeded", "outcome": "done", "error_code": None, "error_detail": None}
+        | {"assessment": "{}", "assessment_id": uuid.uuid4(), "emotion": "Alert"}
+        | {"abstention_code": None, "bundle": "b 1", "result": "{}"},
+    ),
     "fail the exhausted": (
         jobs.END_EXHAUSTED,
         {"status": "failed", "outcome": "lost", "error_code": "x", "error_detail": "x"}
@@ -111,7 +118,15 @@ STATEMENTS = {
         jobs.SAME,
         {"account_id": uuid.uuid4(), "pet_id": uuid.uuid4(), "sha256": bytes(32)},
     ),
+    "start over": (
+        jobs.FREE_FROM_START,
+        FENCED | jobs.FREE | {"outcome": "crashed"},
+    ),
     "free the lapsed": (jobs.FREE_LAPSED, jobs.FREE | {"outcome": "lost", "max_attempts": 3}),
+    "ring first": (
+        outbox.FIRST,
+        {"queue": "extract", "most": 20, "re_ring_s": 10.0, "waiting": 0},
+    ),
     "ring again": (outbox.RE_RING, {"queue": "extract", "most": 20, "re_ring_s": 10.0}),
 }
 

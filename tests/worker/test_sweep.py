@@ -75,6 +75,19 @@ def test_nobody_sweeps_beside_another(submit, small_clip):
         assert read(job_id).status == JobStatus.RUNNING
 
 
+def test_a_worker_frozen_in_a_transaction_holds_up_no_other_job(submit, small_clip):
+    frozen, other, overdue = (submit(small_clip) for _ in range(3))
+    for job_id in (frozen, other):
+        claim(job_id)
+        let_lapse(job_id)
+    change(overdue, "expires_at = now()")
+    with transaction() as session:
+        session.execute(text("SELECT FROM jobs WHERE id = :id FOR UPDATE"), {"id": frozen})
+        sweep.repair_jobs()
+        states = [read(job_id).status for job_id in (frozen, other, overdue)]
+    assert states == [JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.EXPIRED]
+
+
 def test_a_wiped_broker_is_refilled(submit, small_clip):
     job_ids = [submit(small_clip) for _ in range(3)]
     queue._redis().flushall()

@@ -2,6 +2,7 @@
 
 import copy
 import errno
+import io
 import tempfile
 import threading
 import time
@@ -106,6 +107,38 @@ def test_workers_of_one_step_each_hand_over_by_artifacts_that_are_gone_afterward
         )
     assert owed == 1
     storage.get(keys[0], tmp_path / "there")  # until the sweep does what is owed
+
+
+def extract_and_spoil(job_id: uuid.UUID) -> str:
+    """Do the first step and put what no version of this pipeline wrote where the second reads."""
+    tasks.work(str(job_id), Step.EXTRACT, served=frozenset({Step.EXTRACT}))
+    key = read(job_id).artifact_key
+    storage.put(key, io.BytesIO(b"of another version"))
+    return key
+
+
+def test_an_artifact_of_another_version_starts_the_job_over_from_its_clip(submit, small_clip):
+    job_id = submit(small_clip)
+    key = extract_and_spoil(job_id)
+    tasks.work(str(job_id), Step.ENCODE, served=ALL)
+    job = read(job_id)
+    assert (job.status, job.step, job.artifact_key) == (JobStatus.QUEUED, Step.EXTRACT, None)
+    assert owed_deletions(key) == 1
+    tasks.work(str(job_id), Step.EXTRACT, served=ALL)
+    assert read(job_id).status == JobStatus.SUCCEEDED
+    assert outcomes(job_id)[:3] == [("extract", "done"), ("encode", "crashed"), ("extract", "done")]
+
+
+def test_a_job_starts_over_once_and_then_counts_its_attempts(submit, small_clip):
+    job_id = submit(small_clip)
+    for _ in range(2):
+        extract_and_spoil(job_id)
+        tasks.work(str(job_id), Step.ENCODE, served=ALL)
+    for _ in range(2):
+        assert (read(job_id).status, read(job_id).step) == (JobStatus.QUEUED, Step.ENCODE)
+        make_due(job_id)
+        tasks.work(str(job_id), Step.ENCODE, served=ALL)
+    assert read(job_id).error_code == "attempts_exhausted"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def enter() -> Response | tuple[str, int]:
         said = frame.told(error)
         return frame.show("sign_in.html", there=there, said=said), 401
     with transaction() as session:
-        token = sign_ins.create_by_key(session, key)
+        token = sign_ins.create_by_key(session, key.account_id, key_id=key.id, name=key.name)
     return door.let_in(redirect(door.way_back(there), 303), token)
 
 
