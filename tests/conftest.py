@@ -21,13 +21,18 @@ SETTING = {  # the setting that leads to each dependency, with a URL that leads 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Start the data servers, migrate, and lead this process's settings to them."""
+    """Start the data servers, migrate, and lead this process's settings to them.
+
+    And to no weights: a worker's answer must not depend on what its tester once pulled.
+    """
     from cli.localstack.stack import Stack
 
     with Stack(tmp_path_factory.mktemp("stack")) as stack, pytest.MonkeyPatch.context() as patch:
         environment = stack.start_servers().environment()
         for name, value in environment.items():
             patch.setenv(name, value)
+        patch.setenv("TAILTREND_CACHE_DIR", str(tmp_path_factory.mktemp("no-weights")))
+        patch.delenv("TAILTREND_WEIGHTS_DIR", raising=False)
         _forget_clients()
         command.upgrade(Config(toml_file=ROOT / "pyproject.toml", stdout=io.StringIO()), "head")
         yield environment
