@@ -36,8 +36,15 @@ class Shifts:
     places: NDArray[np.float64]
 
 
-def follow_body(grey: NDArray[np.uint8], times_s: NDArray[np.float64], outline: Outline) -> Shifts:
-    """Follow the body through grey (m, h, w) uint8; the camera's movement is still in it."""
+def follow_body(
+    grey: NDArray[np.uint8], times_s: NDArray[np.float64], outline: Outline
+) -> Shifts | None:
+    """Follow the body through grey (m, h, w) uint8; the camera's movement is still in it.
+
+    None where the pet is not known.
+    """
+    if not outline.known:
+        return None
     every = max(1, round(STEP_S / float(np.median(np.diff(times_s)))))
     chosen, at = grey[::every], times_s[::every]
     if len(chosen) < 2:
