@@ -5,8 +5,10 @@ Opens local files only. Knows nothing of pets, models or states.
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +30,8 @@ ROUNDING_S = 0.5  # containers round the last frame and the sound's padding up
 MAX_PIXELS = 4096 * 4096
 MOST_AHEAD_PIXELS = 4_000_000  # of larger frames the decoder holds so much that networks must wait
 ONLOOKERS = 1  # cores that are left to it: on two, a decoder of its own threads costs a third more
+MOST_WAITING = 20  # frames that wait for being made smaller: as much memory
+TOGETHER = 5  # of them are handed over: each alone costs more than it saves
 MAX_STREAMS = 32
 MAX_FRAMES = int(MAX_DURATION_S * 240)
 MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the time
@@ -43,6 +47,9 @@ OPEN_OPTIONS = {"protocol_whitelist": "file,pipe", "format_whitelist": CONTAINER
 LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
 JPEG_RANGE = 2  # AVCOL_RANGE_JPEG: luma already spans 0..255
 LIMITED_TO_FULL = np.clip((np.arange(256) - 16) * (255 / 219), 0, 255).round().astype(np.uint8)
+
+
+Wanted = tuple[av.VideoFrame, float | None, bool]  # its time if its picture is wanted; its grey?
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +100,14 @@ def decode(
 
     Raises ClipUnreadable, ClipNoVideo, ClipTooShort, ClipTooLong, ClipTooDemanding.
     """
-    with opened(path) as container:
+    with opened(path) as container, ExitStack() as stack:
         video = choose_video(container)
         if onlooker and video.codec_context.width * video.codec_context.height <= MOST_AHEAD_PIXELS:
             video.codec_context.thread_count = max(1, len(os.sched_getaffinity(0)) - ONLOOKERS)
         audio = next(iter(container.streams.audio), None)
         duration_s = claimed_duration(container, video)
-        watcher, listener = Watcher(onlooker), Listener()
+        beside = stack.enter_context(ThreadPoolExecutor(1)) if onlooker else None
+        watcher, listener = Watcher(onlooker, beside), Listener()
         steps = Steps(duration_s, on_progress)
         errors = 0
         for frame in frames_of(container, video, audio):
@@ -112,6 +120,7 @@ def decode(
                 listener.hear(frame)
             if errors > MAX_ERRORS:
                 break
+        watcher.finish()
         return finish(watcher, listener, video, audio, errors)
 
 
@@ -210,10 +219,15 @@ class Steps:
 
 
 class Watcher:
-    """Collects pictures and the motion stream from video frames as they come."""
+    """Collects pictures and the motion stream from video frames as they come.
 
-    def __init__(self, onlooker: Onlooker | None = None) -> None:
-        self.onlooker = onlooker
+    With an onlooker they are made in the thread of `beside`, while further frames are decoded.
+    """
+
+    def __init__(self, onlooker: Onlooker | None = None, beside: Executor | None = None) -> None:
+        self.onlooker, self.beside = onlooker, beside
+        self.waiting: list[Wanted] = []
+        self.being_made: deque[Future[None]] = deque()
         self.pictures: list[NDArray[np.uint8]] = []
         self.picture_times_s: list[float] = []
         self.grey: list[NDArray[np.uint8]] = []
@@ -239,16 +253,48 @@ class Watcher:
             raise ClipTooLong
         if self.frames > MAX_FRAMES:
             raise ClipTooDemanding
-        if not self.grey or time_s - self.grey_times_s[-1] >= 0.9 / GREY_MAX_FPS:
-            self.grey.append(self.motion_picture(frame))
+        is_grey = not self.grey_times_s or time_s - self.grey_times_s[-1] >= 0.9 / GREY_MAX_FPS
+        is_picture = time_s >= self.next_picture_s - 1e-3
+        if is_grey:
             self.grey_times_s.append(time_s)
-            if self.onlooker:
-                self.onlooker.see_grey(self.grey[-1])
-        if time_s >= self.next_picture_s - 1e-3:
-            self.pictures.append(self.colour_picture(frame))
+        if is_picture:
             self.picture_times_s.append(time_s)
-            if self.onlooker:
-                self.onlooker.see_picture(self.pictures[-1], time_s)
+        if not is_grey and not is_picture:
+            return
+        self.waiting.append((frame, time_s if is_picture else None, is_grey))
+        if len(self.waiting) == TOGETHER or self.onlooker is None:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Have the waiting frames made smaller: beside, where there is an onlooker, or now."""
+        frames, self.waiting = self.waiting, []
+        if self.beside is None or self.onlooker is None:
+            self.make(frames)
+            return
+        self.being_made.append(self.beside.submit(self.make, frames))
+        self.wait(MOST_WAITING // TOGETHER)
+
+    def make(self, frames: list[Wanted]) -> None:
+        """Make what is wanted of frames, and show it to the onlooker."""
+        for frame, picture_s, is_grey in frames:
+            if is_grey:
+                self.grey.append(self.motion_picture(frame))
+                if self.onlooker:
+                    self.onlooker.see_grey(self.grey[-1])
+            if picture_s is not None:
+                self.pictures.append(self.colour_picture(frame))
+                if self.onlooker:
+                    self.onlooker.see_picture(self.pictures[-1], picture_s)
+
+    def wait(self, most: int) -> None:
+        """Wait until no more than so many hand-overs are still at work."""
+        while len(self.being_made) > most:
+            self.being_made.popleft().result()
+
+    def finish(self) -> None:
+        """Wait until all is made."""
+        self.hand_over()
+        self.wait(0)
 
     @property
     def next_picture_s(self) -> float:

@@ -38,6 +38,9 @@ class Listener:
             self.rate_hz = min(frame.sample_rate, MAX_RATE_HZ)
             self.start_s = float(frame.time or 0.0)
             self.resampler = to_mono(self.rate_hz)
+        if is_mono(frame, self.rate_hz):  # what the resampler would only copy
+            self.native.append(frame.to_ndarray()[0])
+            return
         frame.pts = None  # gaps in the stamps must not stop the resampler
         self.take(frame)
 
@@ -56,6 +59,12 @@ class Listener:
             return None
         native = aligned(self.native, self.start_s - start_s, duration_s, self.rate_hz)
         return AudioTrack(native, self.rate_hz, resampled(native, self.rate_hz))
+
+
+def is_mono(frame: av.AudioFrame, rate_hz: int) -> bool:
+    """Tell whether a frame holds what the native track is made of."""
+    as_float = frame.format.name in ("flt", "fltp")
+    return as_float and frame.layout.name == "mono" and frame.sample_rate == rate_hz
 
 
 def resampled(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:

@@ -32,6 +32,7 @@ CLEAR = 0.6  # below it a second look from further away may show the whole anima
 CONTINUES = 0.3  # overlap with its neighbour from which a faint box is believed
 LOOK_INTERVAL_S = 2.0
 STEADY_OVERLAP = 0.6  # of two looks' boxes: no need to look in between
+ON_ITS_WAY = 0.8  # of a look's box and the one halfway between two others: it went straight on
 BRIDGED_S = 2.0  # between two detections no farther apart the pet is known to be
 STEP_BACK = 1.5
 CLOSER = 2
@@ -178,7 +179,7 @@ def goes_straight(seen: list[list[Found]], times_s: NDArray[np.float64]) -> bool
         return False
     first, middle, last = (found[0].box for found in seen)
     (carried,) = carry(times_s[1:2], [times_s[0], times_s[2]], [first, last])
-    return carried is not None and overlap(carried, middle) >= STEADY_OVERLAP
+    return carried is not None and overlap(carried, middle) >= ON_ITS_WAY
 
 
 def expected(looks: Mapping[int, Look], i: int) -> Box | None:

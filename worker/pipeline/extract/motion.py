@@ -1,5 +1,6 @@
 """Measures how the pet moves apart from the camera, in body lengths a second."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from worker.pipeline.extract.flow import BLOCK_PX, Flow, steady
 from worker.pipeline.extract.guess import centre_prior
 from worker.pipeline.extract.outline import Outline, body_length, boxes_at, shares_at
-from worker.pipeline.extract.travel import against, follow_body
+from worker.pipeline.extract.travel import Shifts, against
 
 MAX_STEP_S = 0.5
 
@@ -36,10 +37,14 @@ class Motion:
 
 
 def measure_motion(
-    flow: Flow, grey: NDArray[np.uint8], times_s: NDArray[np.float64], outline: Outline
+    flow: Flow,
+    times_s: NDArray[np.float64],
+    outline: Outline,
+    body: Callable[[], Shifts | None],
 ) -> Motion:
-    """Measure movement from grey (m, h, w) at times (m,) and its flow.
+    """Measure movement from the flow between frames at times (m,).
 
+    `body` tells how the body shifted and is asked last: it may still be followed meanwhile.
     Without a known pet a centre prior and half the picture stand in for it and its length.
     """
     steps = np.diff(times_s)
@@ -61,7 +66,7 @@ def measure_motion(
     return Motion(
         times_s=middles,
         energy=np.asarray(energy - np.minimum(noise, energy / 2), np.float32),
-        travel=travel_of(grey, times_s, outline, camera, middles, inside, length_px),
+        travel=travel_of(body(), camera, middles, inside, length_px),
         field=field,
         weight=around.mean(axis=0),
         camera_speed=steadied.camera_px * per_s / np.float32(flow.width_px),
@@ -72,9 +77,7 @@ def measure_motion(
 
 
 def travel_of(
-    grey: NDArray[np.uint8],
-    times_s: NDArray[np.float64],
-    outline: Outline,
+    body: Shifts | None,
     camera: NDArray[np.float32],
     middles_s: NDArray[np.float64],
     inside: NDArray[np.float32],
@@ -82,9 +85,9 @@ def travel_of(
 ) -> NDArray[np.float32]:
     """Return the body's velocity (t, 2) in body lengths/s; the mean flow `inside` the pet where its
     body is not known or never found again."""
-    if not outline.known:
+    if body is None:
         return inside
-    moved = against(follow_body(grey, times_s, outline), camera, middles_s)
+    moved = against(body, camera, middles_s)
     return inside if np.isnan(moved).any() else moved / np.float32(length_px)
 
 

@@ -33,6 +33,7 @@ from worker.pipeline.extract.quality import Quality, measure_quality
 from worker.pipeline.extract.shots import Shots, find_shots
 from worker.pipeline.extract.sound import Sound, measure_sound
 from worker.pipeline.extract.tag import Call, SoundTagger, Tags, name_calls
+from worker.pipeline.extract.travel import follow_body
 from worker.pipeline.extract.windows import COLUMNS, Windows, measure_windows
 from worker.pipeline.runtime import AT_ONCE
 
@@ -139,6 +140,8 @@ def measure(
     looks = ahead.looks_in(shown)
     following = ahead.beside.submit(ahead.flow_in, grey, len(decoded.grey))
     heard = pool.submit(hear, decoded, models.tagger)
+    judged = pool.submit(measure_quality, pictures)
+    keeping = pool.submit(stills.keep, pictures)
     pet = locate(pictures, times_s, models.detector, looks, pool.map)
     laps.mark("locate")
     pose, posture = look(pictures, times_s, pet, models.pose, pool)
@@ -153,9 +156,8 @@ def measure(
         masks = silhouettes(pictures, pet.boxes, each=pool.map)
     verified = pet.boxes if models.detector else (None,) * len(pet.boxes)
     outline = Outline(verified, masks, times_s, size)
-    moved = pool.submit(measure_motion, flow, grey, grey_times_s, outline)
-    judged = pool.submit(measure_quality, pictures)
-    keeping = pool.submit(stills.keep, pictures)
+    body = pool.submit(follow_body, grey, grey_times_s, outline)
+    moved = pool.submit(measure_motion, flow, grey_times_s, outline, body.result)
     cut = crops(pictures, pet.boxes, masks)
     face = find_heads(verified, masks, size, pose)
     faces = sequence(pictures, face, verified, masks)

@@ -41,7 +41,8 @@ class Tags:
 
     def of(self, name: str) -> NDArray[np.float64]:
         """Return one class's score per window."""
-        return np.array([row[list(CLASSES).index(name)] for row in self.scores])
+        column = list(CLASSES).index(name)
+        return np.array([row[column] for row in self.scores])
 
 
 @dataclass(frozen=True, slots=True)

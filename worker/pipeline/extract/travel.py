@@ -20,6 +20,7 @@ MIN_SEARCH_PX = 6
 WIDENED_PX = 3  # a strip of background around the silhouette makes its edge part of the pattern
 MIN_LIKENESS = 0.4  # normalised correlation
 MIN_SIDE_PX, MIN_PET_PX = 5, 20
+TOGETHER = 64  # steps whose silhouettes are held at once
 LEAST_VARIANCE = 0.25  # grey levels squared; what is plainer is like nothing
 
 Field = NDArray[np.float32]
@@ -36,24 +37,42 @@ class Shifts:
     places: NDArray[np.float64]
 
 
-def follow_body(grey: NDArray[np.uint8], times_s: NDArray[np.float64], outline: Outline) -> Shifts:
-    """Follow the body through grey (m, h, w) uint8; the camera's movement is still in it."""
+def follow_body(
+    grey: NDArray[np.uint8], times_s: NDArray[np.float64], outline: Outline
+) -> Shifts | None:
+    """Follow the body through grey (m, h, w) uint8; the camera's movement is still in it.
+
+    None where the pet is not known.
+    """
+    if not outline.known:
+        return None
     every = max(1, round(STEP_S / float(np.median(np.diff(times_s)))))
     chosen, at = grey[::every], times_s[::every]
     if len(chosen) < 2:
         chosen, at = grey[[0, -1]], times_s[[0, -1]]
     boxes = boxes_at(outline, at[:-1])
-    pets = shares_at(outline, at[:-1], (grey.shape[1], grey.shape[2]))
-    px = np.array(
+    px = np.concatenate(
         [
-            shift(before, after, box, pet)
-            for before, after, box, pet in zip(chosen, chosen[1:], boxes, pets, strict=False)
+            shifts_of(chosen[k:], at[k : min(k + TOGETHER, len(boxes))], boxes[k:], outline)
+            for k in range(0, len(boxes), TOGETHER)
         ]
     )
     middle = np.stack(
         [(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1] + (boxes[:, 3] - boxes[:, 1]) * UPPER / 2], 1
     )
     return Shifts(px, (at[:-1] + at[1:]) / 2, np.diff(at), middle)
+
+
+def shifts_of(
+    grey: NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    boxes: NDArray[np.float64],
+    outline: Outline,
+) -> NDArray[np.float64]:
+    """Return the body's shifts (t, 2) from the frames at some times to the ones after them."""
+    pets = shares_at(outline, times_s, (grey.shape[1], grey.shape[2]))
+    steps = zip(grey, grey[1:], boxes, pets, strict=False)
+    return np.array([shift(before, after, box, pet) for before, after, box, pet in steps])
 
 
 def shift(

@@ -169,7 +169,7 @@ def contribution(table: Ethogram, reading: Reading) -> NDArray[np.float64]:
     weight = np.array([sign.supports.get(c, 0.0) for c in table.classes])
     z = standardised(table, sign, reading.value)
     added = weight * nats(table, sign) * reading.reliability * reading.share * z
-    return np.asarray(np.clip(added, -table.cap_nats, table.cap_nats), np.float64)
+    return np.minimum(np.maximum(added, -table.cap_nats), table.cap_nats)
 
 
 def evidence(table: Ethogram, readings: Sequence[Reading]) -> NDArray[np.float64]:
