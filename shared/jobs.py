@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, TextClause, bindparam, select, text
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Select, TextClause, select
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
 from shared import alerts, assessments, events, outbox, shadows
+from shared import job_statements as sql
 from shared.errors import (
     AttemptsExhausted,
     BadDeadline,
@@ -39,221 +40,7 @@ ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease: nobody puts it a
 
 ROOM_RETRY_S = 10
 
-IN_HAND = text("SELECT count(*) FROM jobs WHERE account_id = :account_id AND finished_at IS NULL")
-
-WHOLE = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
-ONE = WHOLE.where(Job.account_id == bindparam("account_id"), Job.id == bindparam("job_id"))
-
-SUBMIT = text("""
-WITH made AS (
-    INSERT INTO jobs (id, account_id, clip_id, expires_at, retry_of, bundle)
-    SELECT :id, :account_id, :clip_id, :expires_at, :retry_of, :bundle
-     WHERE :most > (SELECT count(*) FROM jobs
-                     WHERE account_id = :account_id AND finished_at IS NULL)
-    RETURNING *),
-owed AS (
-    INSERT INTO outbox (job_id, queue, due_at)
-    SELECT id, step, now() + make_interval(secs => :re_ring_s) FROM made)
-SELECT * FROM made
-""")
-
-SAME = text("""
-SELECT jobs.id
-  FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
- WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
-   AND jobs.bundle IS NULL
-   AND assessments.bundle = (SELECT newest.bundle FROM assessments AS newest
-                               JOIN jobs AS its ON its.id = newest.job_id
-                              WHERE its.bundle IS NULL ORDER BY newest.id DESC LIMIT 1)
- ORDER BY jobs.id DESC LIMIT 1
-""")
-SAME_NAMED = text("""
-SELECT jobs.id
-  FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
- WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
-   AND jobs.bundle = :bundle
- ORDER BY jobs.id DESC LIMIT 1
-""")
-
-# With `synchronous_commit` off, until the statement's commit, nobody waits for the disk and a crash
-# of Postgres may undo what was written. That is safe in these three: whoever goes on from the state
-# before takes a new token, which shuts the old one out.
-
-CLAIM = text("""
-WITH claimed AS (
-    UPDATE jobs
-       SET status = 'running', attempts = attempts + 1, lease_token = gen_random_uuid(),
-           lease_until = now() + make_interval(secs => :lease_s),
-           started_at = coalesce(started_at, now())
-     WHERE id = :job_id AND status = 'queued' AND step = :step AND due_at <= now()
-       AND (expires_at IS NULL OR expires_at > now())
-    RETURNING *),
-answered AS (DELETE FROM outbox USING claimed WHERE outbox.job_id = claimed.id),
-logged AS (
-    INSERT INTO step_attempts (job_id, step, attempt, lease_token, worker)
-    SELECT id, step, attempts, lease_token, :worker FROM claimed
-    RETURNING set_config('synchronous_commit', 'off', true))
-SELECT claimed.id AS job_id, lease_token AS token, step, attempts AS attempt, claimed.account_id,
-       clip_id, storage_key AS clip_key, species, coalesce(breed, '') AS breed, artifact_key,
-       claimed.bundle
-  FROM claimed JOIN clips ON clips.id = clip_id JOIN pets ON pets.id = clips.pet_id
-""")
-
-BEAT = text("""
-UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_s),
-                progress = greatest(progress, :progress)
- WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
-RETURNING id, set_config('synchronous_commit', 'off', true)
-""")
-
-CONTINUE = text("""
-WITH moved AS (
-    UPDATE jobs SET step = :step, progress = greatest(progress, :progress),
-                    lease_until = now() + make_interval(secs => :lease_s)
-     WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
-    RETURNING id, attempts, lease_token),
-done AS (
-    UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = 'done'
-      FROM moved WHERE step_attempts.lease_token = moved.lease_token AND finished_at IS NULL
-    RETURNING worker)
-INSERT INTO step_attempts (job_id, step, attempt, lease_token, worker)
-SELECT id, :step, attempts, lease_token, worker FROM moved, done
-RETURNING job_id, set_config('synchronous_commit', 'off', true)
-""")
-
-MARK_ARTIFACTS = text("""
-WITH marked AS (
-    UPDATE jobs SET stores_artifacts = true
-     WHERE id = :job_id AND lease_token = :token RETURNING id),
-owed AS (
-    INSERT INTO deletions (prefix, due_at)
-    SELECT :artifact_key, now() + make_interval(secs => :abandoned_after_s) FROM marked)
-SELECT id FROM marked
-""")
-
-
-# Stills are put before the assessment that shows them; without it they must go again.
-MARK_STILLS = text("""
-WITH held AS (SELECT id FROM jobs WHERE id = :job_id AND lease_token = :token FOR UPDATE)
-INSERT INTO deletions (prefix, due_at)
-SELECT :prefix, now() + make_interval(secs => :abandoned_after_s) FROM held
-ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
-RETURNING prefix
-""")
-
-
-def _end_where(whose: str, *, also: str = "") -> TextClause:
-    """Write the statement that ends the jobs picked by `whose`, their events and all else."""
-    return text(f"""
-WITH ended AS (
-    UPDATE jobs
-       SET status = :status, finished_at = now(), lease_token = NULL, lease_until = NULL,
-           progress = CASE WHEN :status = 'succeeded' THEN 100 ELSE progress END,
-           error_code = :error_code, error_detail = :error_detail
-     WHERE {whose}
-    RETURNING id, account_id, clip_id, finished_at, error_code, error_detail, stores_artifacts,
-              artifact_key,
-              old.lease_token AS token),
-unrung AS (DELETE FROM outbox USING ended WHERE outbox.job_id = ended.id),
-logged AS (
-    UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = :outcome
-      FROM ended WHERE lease_token = ended.token AND step_attempts.finished_at IS NULL),
-doomed AS (
-    INSERT INTO deletions (prefix, due_at)
-    SELECT 'artifacts/' || id || '/', now() FROM ended WHERE stores_artifacts UNION ALL
-    SELECT artifact_key, now() FROM ended WHERE artifact_key IS NOT NULL
-    ON CONFLICT (prefix) DO NOTHING),
-happened AS (
-    SELECT ended.account_id, 'job.' || CAST(:status AS text) AS type, ended.id AS job_id,
-           CAST(NULL AS uuid) AS pet_id,
-           jsonb_build_object(
-               'job_id', ended.id, 'clip_id', clip_id, 'pet_id', clips.pet_id,
-               'status', CAST(:status AS text), 'finished_at', finished_at,
-               'error', CASE WHEN error_code IS NOT NULL
-                   THEN jsonb_build_object('code', error_code, 'detail', error_detail) END,
-               'assessment', CAST(:assessment AS jsonb)) AS data
-      FROM ended JOIN clips ON clips.id = clip_id),
-{also}{events.EMIT}
-SELECT id AS job_id, NULL AS delivery_id FROM ended UNION ALL SELECT NULL, id FROM owed
-""")  # noqa: S608 - `whose` is one of the literals below
-
-
-def _free_where(whose: str, *, back_to: str = "step = resume_step") -> TextClause:
-    """Write the statement that queues the running jobs picked by `whose` again."""
-    return text(f"""
-WITH freed AS (
-    UPDATE jobs
-       SET status = 'queued', lease_token = NULL, lease_until = NULL,
-           {back_to}, due_at = now() + make_interval(secs => :delay_s),
-           attempts = attempts - :uncounted, transient_failures = transient_failures + :transient
-     WHERE {whose}
-    RETURNING id, step, due_at, old.lease_token AS token, artifact_key,
-              old.artifact_key AS read_before),
-logged AS (
-    UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = :outcome
-      FROM freed WHERE lease_token = freed.token AND finished_at IS NULL),
-doomed AS (
-    INSERT INTO deletions (prefix, due_at)
-    SELECT read_before, now() FROM freed WHERE read_before IS DISTINCT FROM artifact_key
-    ON CONFLICT (prefix) DO NOTHING),
-owed AS (
-    INSERT INTO outbox (job_id, queue, due_at) SELECT id, step, due_at FROM freed)
-SELECT id FROM freed
-""")  # noqa: S608 - `whose` is one of the literals below
-
-
-def _unlocked(which: str) -> str:
-    """Pick jobs past those that a worker, perhaps frozen in a transaction, keeps locked.
-
-    The sweep would wait for it, and every other job's recovery for the sweep.
-    """
-    return f"id IN (SELECT id FROM jobs WHERE {which} FOR UPDATE SKIP LOCKED)"  # noqa: S608
-
-
-HELD = "id = :job_id AND lease_token = :token"
-# `finished_at IS NULL` says nothing new; it leads to the partial index of the unfinished jobs.
-LAPSED = "finished_at IS NULL AND status = 'running' AND lease_until < now()"
-EXHAUSTED = "attempts - transient_failures >= :max_attempts"
-
-STARTED_ONCE = """(SELECT count(*) FROM step_attempts
-         WHERE job_id = jobs.id AND step_attempts.step = 'extract' AND outcome = 'done') = 1"""
-
-END_HELD = _end_where(HELD)
-END_WELL = _end_where(HELD, also=assessments.RECORD)
-END_HELD_EXHAUSTED = _end_where(f"{HELD} AND {EXHAUSTED}")
-END_HELD_TRANSIENT = _end_where(f"{HELD} AND transient_failures >= :max_transient")
-END_CANCELED = _end_where("id = :job_id AND account_id = :account_id AND finished_at IS NULL")
-END_EXPIRED = _end_where(_unlocked("finished_at IS NULL AND expires_at <= now()"))
-END_EXHAUSTED = _end_where(_unlocked(f"{LAPSED} AND {EXHAUSTED}"))
-FREE_HELD = _free_where(HELD)
-FREE_FROM_START = _free_where(
-    f"{HELD} AND artifact_key IS NOT NULL AND {STARTED_ONCE}",
-    back_to="step = 'extract', resume_step = 'extract', artifact_key = NULL",
-)
-FREE_LAPSED = _free_where(_unlocked(f"{LAPSED} AND NOT ({EXHAUSTED})"))
-
 FREE = {"delay_s": 0.0, "uncounted": 0, "transient": 0}
-
-HAND_OVER = text("""
-WITH moved AS (
-    UPDATE jobs
-       SET status = 'queued', lease_token = NULL, lease_until = NULL, due_at = now(),
-           step = :step, resume_step = :step, artifact_key = :artifact_key,
-           attempts = 0, transient_failures = 0, progress = greatest(progress, :progress)
-     WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
-    RETURNING id, old.artifact_key AS read_before),
-taken AS (DELETE FROM deletions USING moved WHERE prefix = :artifact_key),
-doomed AS (
-    INSERT INTO deletions (prefix, due_at)
-    SELECT read_before, now() FROM moved WHERE read_before IS NOT NULL
-    ON CONFLICT (prefix) DO NOTHING),
-owed AS (
-    INSERT INTO outbox (job_id, queue, due_at)
-    SELECT id, :step, now() + make_interval(secs => :re_ring_s) FROM moved)
-UPDATE step_attempts SET finished_at = clock_timestamp(), outcome = 'done'
-  FROM moved WHERE lease_token = :token AND finished_at IS NULL
-RETURNING job_id
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +95,7 @@ def submit(
         "most": settings().max_unfinished_jobs,
         "re_ring_s": settings().re_ring_s,
     }
-    job: Job | None = session.scalar(select(Job).from_statement(SUBMIT), values)
+    job: Job | None = session.scalar(select(Job).from_statement(sql.SUBMIT), values)
     if job is None:
         raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
     set_committed_value(job, "clip", clip)
@@ -322,7 +109,7 @@ def check_room(session: Session, account_id: uuid.UUID) -> None:
 
     Requests that run at the same time do not see each other: they may exceed it by their number.
     """
-    unfinished = session.scalar(IN_HAND, {"account_id": account_id})
+    unfinished = session.scalar(sql.IN_HAND, {"account_id": account_id})
     if unfinished >= settings().max_unfinished_jobs:
         raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
 
@@ -358,9 +145,9 @@ def find_same(
     """
     values = {"account_id": account_id, "pet_id": pet_id, "sha256": sha256}
     if bundle is None:
-        job_id = session.scalar(SAME, values)
+        job_id = session.scalar(sql.SAME, values)
     else:
-        job_id = session.scalar(SAME_NAMED, values | {"bundle": bundle})
+        job_id = session.scalar(sql.SAME_NAMED, values | {"bundle": bundle})
     return None if job_id is None else get(session, account_id, job_id)
 
 
@@ -371,7 +158,7 @@ def chosen(
     pet_id: uuid.UUID | None = None,
 ) -> Select[Job]:
     """Select the jobs of an account, each with its clip and assessment."""
-    query = WHOLE.where(Job.account_id == account_id)
+    query = sql.WHOLE.where(Job.account_id == account_id)
     if status is not None:
         query = query.where(Job.status == status)
     if pet_id is not None:
@@ -381,7 +168,7 @@ def chosen(
 
 def get(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
     """Read a job of an account. Raises NotFound."""
-    job = session.scalar(ONE, {"account_id": account_id, "job_id": job_id})
+    job = session.scalar(sql.ONE, {"account_id": account_id, "job_id": job_id})
     if job is None:
         raise NotFound
     return job
@@ -390,7 +177,7 @@ def get(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
 def cancel(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
     """End a job now; a worker that holds it finds its lease gone. Raises NotFound, JobFinal."""
     values = {"job_id": job_id, "account_id": account_id}
-    canceled = _end(session, END_CANCELED, JobStatus.CANCELED, outcome="lost", values=values)
+    canceled = _end(session, sql.END_CANCELED, JobStatus.CANCELED, outcome="lost", values=values)
     job = get(session, account_id, job_id)
     if not canceled:
         raise JobFinal
@@ -414,19 +201,19 @@ def retry(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
 def claim(session: Session, job_id: uuid.UUID, step: Step, *, worker: str) -> Lease | None:
     """Take a queued job, counting the attempt before any work; None when there is nothing to do."""
     values = {"job_id": job_id, "step": step, "worker": worker, "lease_s": settings().lease_s}
-    row = session.execute(CLAIM, values).mappings().one_or_none()
+    row = session.execute(sql.CLAIM, values).mappings().one_or_none()
     return None if row is None else Lease(**{**row, "step": Step(row["step"])})
 
 
 def beat(session: Session, lease: Lease, *, progress: int) -> None:
     """Keep the lease and publish measured progress (0-99). Raises LeaseLost."""
-    _fenced(session, BEAT, lease, {"lease_s": settings().lease_s, "progress": progress})
+    _fenced(session, sql.BEAT, lease, {"lease_s": settings().lease_s, "progress": progress})
 
 
 def continue_to(session: Session, lease: Lease, step: Step, *, progress: int) -> Lease:
     """Go on with the next step under the same lease, its input in memory. Raises LeaseLost."""
     values = {"step": step, "lease_s": settings().lease_s, "progress": progress}
-    _fenced(session, CONTINUE, lease, values)
+    _fenced(session, sql.CONTINUE, lease, values)
     return replace(lease, step=step)
 
 
@@ -436,13 +223,13 @@ def mark_artifacts(session: Session, lease: Lease, *, key: str) -> None:
     Its worker may die between the put and the hand-over, or put it when the job has ended.
     """
     values = {"artifact_key": key, "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
-    _fenced(session, MARK_ARTIFACTS, lease, values)
+    _fenced(session, sql.MARK_ARTIFACTS, lease, values)
 
 
 def mark_stills(session: Session, lease: Lease) -> None:
     """Owe, before they are put, the deletion of stills that nothing shows. Raises LeaseLost."""
     values = {"prefix": stills_prefix(lease), "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
-    _fenced(session, MARK_STILLS, lease, values)
+    _fenced(session, sql.MARK_STILLS, lease, values)
 
 
 def stills_prefix(lease: Lease) -> str:
@@ -453,7 +240,7 @@ def stills_prefix(lease: Lease) -> str:
 def hand_over(session: Session, lease: Lease, step: Step, *, key: str, progress: int) -> None:
     """Queue the next step, which reads the artifact stored under `key`. Raises LeaseLost."""
     values = {"step": step, "artifact_key": key, "progress": progress}
-    _fenced(session, HAND_OVER, lease, values | {"re_ring_s": settings().re_ring_s})
+    _fenced(session, sql.HAND_OVER, lease, values | {"re_ring_s": settings().re_ring_s})
     outbox.ring_after_commit(session, lease.job_id, Queue(step))
 
 
@@ -468,7 +255,7 @@ def succeed(
     assessment_id = uuid7()
     told = {"assessment": json.dumps(assessments.outline(assessment_id, result))}
     values = _held(lease) | told | assessments.columns(assessment_id, result)
-    if not _end(session, END_WELL, JobStatus.SUCCEEDED, outcome="done", values=values):
+    if not _end(session, sql.END_WELL, JobStatus.SUCCEEDED, outcome="done", values=values):
         raise LeaseLost
     alerts.raise_red_flag(session, assessment_id, result)
     if shadow is not None:
@@ -478,7 +265,7 @@ def succeed(
 def fail(session: Session, lease: Lease, error: TailTrendError) -> None:
     """End the job with an error's code; its media is kept. Raises LeaseLost."""
     ended = _end(
-        session, END_HELD, JobStatus.FAILED, outcome="failed", values=_held(lease), error=error
+        session, sql.END_HELD, JobStatus.FAILED, outcome="failed", values=_held(lease), error=error
     )
     if not ended:
         raise LeaseLost
@@ -490,7 +277,7 @@ def retry_later(session: Session, lease: Lease, error: Exception) -> None:
     A dependency's absence is counted apart from crashes and has its own limit. Raises LeaseLost.
     """
     transient = isinstance(error, TransientError)
-    spent = END_HELD_TRANSIENT if transient else END_HELD_EXHAUSTED
+    spent = sql.END_HELD_TRANSIENT if transient else sql.END_HELD_EXHAUSTED
     limits = {
         "max_attempts": settings().max_attempts,
         "max_transient": settings().max_transient_failures,
@@ -510,7 +297,7 @@ def start_over(session: Session, lease: Lease, error: Exception) -> None:
     Workers of two versions beside each other could do it for ever. Raises LeaseLost.
     """
     values = _held(lease) | FREE | {"outcome": "crashed"}
-    if session.execute(FREE_FROM_START, values).first() is None:
+    if session.execute(sql.FREE_FROM_START, values).first() is None:
         retry_later(session, lease, error)
 
 
@@ -532,14 +319,14 @@ def free_lapsed(session: Session) -> int:
     """Queue jobs again whose workers fell silent; fail those that used up their attempts."""
     limits = {"max_attempts": settings().max_attempts}
     error = AttemptsExhausted()
-    _end(session, END_EXHAUSTED, JobStatus.FAILED, outcome="lost", values=limits, error=error)
+    _end(session, sql.END_EXHAUSTED, JobStatus.FAILED, outcome="lost", values=limits, error=error)
     free = FREE | {"outcome": "lost"} | limits
-    return len(session.execute(FREE_LAPSED, free).all())
+    return len(session.execute(sql.FREE_LAPSED, free).all())
 
 
 def expire_overdue(session: Session) -> int:
     """End the jobs whose deadline has passed."""
-    return len(_end(session, END_EXPIRED, JobStatus.EXPIRED, outcome="lost", values={}))
+    return len(_end(session, sql.END_EXPIRED, JobStatus.EXPIRED, outcome="lost", values={}))
 
 
 # --- inside ----------------------------------------------------------------------------------
@@ -571,4 +358,4 @@ def _end(
 
 
 def _free(session: Session, lease: Lease, **how: float | str) -> None:
-    _fenced(session, FREE_HELD, lease, FREE | how)
+    _fenced(session, sql.FREE_HELD, lease, FREE | how)

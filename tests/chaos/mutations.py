@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 
-from shared import jobs, outbox
+from shared import job_statements, outbox
 from worker import sweep
 
 FENCED = (
@@ -29,16 +29,16 @@ NO_FENCE = "CAST(:token AS uuid) IS NOT NULL"
 def drop_the_fence() -> None:
     """Write without naming the token: whoever was late overwrites."""
     for name in FENCED:
-        statement = str(getattr(jobs, name))
+        statement = str(getattr(job_statements, name))
         assert FENCE in statement, name
-        setattr(jobs, name, text(statement.replace(FENCE, NO_FENCE, 1)))
+        setattr(job_statements, name, text(statement.replace(FENCE, NO_FENCE, 1)))
 
 
 def drop_the_outbox() -> None:
     """Owe nothing and ring nobody."""
     owed = "FROM made)"
-    assert owed in str(jobs.SUBMIT)
-    jobs.SUBMIT = text(str(jobs.SUBMIT).replace(owed, "FROM made WHERE false)"))
+    assert owed in str(job_statements.SUBMIT)
+    job_statements.SUBMIT = text(str(job_statements.SUBMIT).replace(owed, "FROM made WHERE false)"))
     outbox.ring_after_commit = lambda *_: None
 
 
@@ -50,8 +50,8 @@ def drop_the_sweep() -> None:
 def count_attempts_late() -> None:
     """Count an attempt when its work is done, so that a crash is never counted."""
     counted = "attempts = attempts + 1"
-    assert counted in str(jobs.CLAIM)
-    jobs.CLAIM = text(str(jobs.CLAIM).replace(counted, "attempts = attempts"))
+    assert counted in str(job_statements.CLAIM)
+    job_statements.CLAIM = text(str(job_statements.CLAIM).replace(counted, "attempts = attempts"))
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {

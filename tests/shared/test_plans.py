@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects import postgresql
 
-from shared import assessments, clips, jobs, metrics, outbox, pets
+from shared import assessments, clips, job_statements, jobs, metrics, outbox, pets
 from shared.db import transaction
 from shared.models import Assessment, Clip, Job, OwedRing, Pet
 from tests.factories import make_account, make_pet
@@ -91,38 +91,41 @@ def of_query(query):
 
 FENCED = {"job_id": uuid.uuid4(), "token": uuid.uuid4(), "step": "extract", "progress": 1}
 STATEMENTS = {
-    "claim": (jobs.CLAIM, FENCED | {"worker": "w", "lease_s": 30.0}),
-    "beat": (jobs.BEAT, FENCED | {"lease_s": 30.0}),
-    "continue": (jobs.CONTINUE, FENCED | {"lease_s": 30.0}),
-    "hand over": (jobs.HAND_OVER, FENCED | {"artifact_key": "k", "re_ring_s": 10.0}),
+    "claim": (job_statements.CLAIM, FENCED | {"worker": "w", "lease_s": 30.0}),
+    "beat": (job_statements.BEAT, FENCED | {"lease_s": 30.0}),
+    "continue": (job_statements.CONTINUE, FENCED | {"lease_s": 30.0}),
+    "hand over": (job_statements.HAND_OVER, FENCED | {"artifact_key": "k", "re_ring_s": 10.0}),
     "succeed": (
-        jobs.END_WELL,
+        job_statements.END_WELL,
         FENCED
         | {"status": "succeeded", "outcome": "done", "error_code": None, "error_detail": None}
         | {"assessment": "{}", "assessment_id": uuid.uuid4(), "emotion": "Alert"}
         | {"abstention_code": None, "bundle": "b 1", "result": "{}"},
     ),
     "fail the exhausted": (
-        jobs.END_EXHAUSTED,
+        job_statements.END_EXHAUSTED,
         {"status": "failed", "outcome": "lost", "error_code": "x", "error_detail": "x"}
         | {"max_attempts": 3, "assessment": None},
     ),
     "expire the overdue": (
-        jobs.END_EXPIRED,
+        job_statements.END_EXPIRED,
         {"status": "expired", "outcome": "lost", "error_code": None, "error_detail": None}
         | {"assessment": None},
     ),
     "figures": (metrics.FIGURES, {}),
-    "count the unfinished": (jobs.IN_HAND, {"account_id": uuid.uuid4()}),
+    "count the unfinished": (job_statements.IN_HAND, {"account_id": uuid.uuid4()}),
     "find the same bytes": (
-        jobs.SAME,
+        job_statements.SAME,
         {"account_id": uuid.uuid4(), "pet_id": uuid.uuid4(), "sha256": bytes(32)},
     ),
     "start over": (
-        jobs.FREE_FROM_START,
+        job_statements.FREE_FROM_START,
         FENCED | jobs.FREE | {"outcome": "crashed"},
     ),
-    "free the lapsed": (jobs.FREE_LAPSED, jobs.FREE | {"outcome": "lost", "max_attempts": 3}),
+    "free the lapsed": (
+        job_statements.FREE_LAPSED,
+        jobs.FREE | {"outcome": "lost", "max_attempts": 3},
+    ),
     "ring first": (
         outbox.FIRST,
         {"queue": "extract", "most": 20, "re_ring_s": 10.0, "waiting": 0},
