@@ -26,7 +26,7 @@ from worker.pipeline.extract.shrink import shrink
 from worker.pipeline.runtime import OnnxNetwork
 
 BUILT_IN = Path(__file__).parent / "pose_net" / "keypoints.onnx"
-NAME = "tailtrend-keypoints-1"  # of the numbers: another network gives others
+NAME = "tailtrend-keypoints-2"  # of the numbers: another network gives others
 LOOK_PX = 128
 HEAT_PX = 32
 MARGIN = 1.15  # of the box's longer side, as most of the drawn samples have it

@@ -15,6 +15,6 @@ def test_points_of_real_animals_are_where_an_eye_sees_them(shared_folder, tmp_pa
     labels = read_labels(annotations, tmp_path)
     found = score(look_at_photos(labels, PoseNetwork(BUILT_IN), lambda: None))
     assert found.animals == 41
-    assert found.every.pck_10 > 0.6  # the target, .72, is not reached: docs/pose-card.md
-    assert found.sure.pck_10 > 0.78
+    assert found.every.pck_10 > 0.65  # the target, .72, is not reached: docs/pose-card.md
+    assert found.sure.pck_10 > 0.82
     assert found.tails.within_30 > 0.7
