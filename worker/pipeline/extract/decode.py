@@ -4,7 +4,6 @@ Opens local files only. Knows nothing of pets, models or states.
 """
 
 import errno
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -29,7 +28,6 @@ MAX_DURATION_S = 60.0
 ROUNDING_S = 0.5  # containers round the last frame and the sound's padding up
 MAX_PIXELS = 4096 * 4096
 MOST_AHEAD_PIXELS = 4_000_000  # of larger frames the decoder holds so much that networks must wait
-ONLOOKERS = 1  # cores that are left to it: on two, a decoder of its own threads costs a third more
 MOST_WAITING = 20  # frames that wait for being made smaller: as much memory
 TOGETHER = 5  # of them are handed over: each alone costs more than it saves
 MAX_STREAMS = 32
@@ -102,8 +100,6 @@ def decode(
     """
     with opened(path) as container, ExitStack() as stack:
         video = choose_video(container)
-        if onlooker and video.codec_context.width * video.codec_context.height <= MOST_AHEAD_PIXELS:
-            video.codec_context.thread_count = max(1, len(os.sched_getaffinity(0)) - ONLOOKERS)
         audio = next(iter(container.streams.audio), None)
         duration_s = claimed_duration(container, video)
         beside = stack.enter_context(ThreadPoolExecutor(1)) if onlooker else None
