@@ -10,7 +10,7 @@ MODALITIES = ("vision", "audio", "pose", "face")  # the order in a presence patt
 ANY = "*"
 EDITED_BY_PEOPLE = (".yaml", ".json", ".md")
 PATTERN = re.compile(rf"\*|({'|'.join(MODALITIES)})(\+({'|'.join(MODALITIES)}))*")
-ANIMAL = re.compile(r"(dog|cat)(/[^A-Z/]+)?")
+ANIMAL = re.compile(r"(dog|cat)(/[^A-Z]+)?")
 
 Setting = str | bool | int | float | None | list[int] | list[float] | list[str]
 
