@@ -105,7 +105,11 @@ def test_alone_the_signs_move_nothing(bundle, case):
 
 
 def test_what_a_breed_shifts_is_added_to_its_species_and_to_no_other(bundle, case):
-    shifts = {"dog": (1.0, 0, 0, 0, 0), "dog/shiba/akita": (0, 0, 0, 0, 2.0), "cat": (0, 9, 0, 0, 0)}
+    shifts = {
+        "dog": (1.0, 0, 0, 0, 0),
+        "dog/shiba/akita": (0, 0, 0, 0, 2.0),
+        "cat": (0, 9, 0, 0, 0),
+    }
     plain, shifted = bundle(), bundle(calibration={**made.CALIBRATION, "offsets": shifts})
 
     def moved(breed):
