@@ -10,7 +10,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from shared.settings import settings
+
 if TYPE_CHECKING:
+    from worker.pipeline.extract.pose import PoseNetwork
     from worker.training.pose.score import Scores, Share
 
 TARGETS = {"all points": ">= 0.72", "confident 60 %": ">= 0.88"}
@@ -20,15 +23,15 @@ def evaluate_pose(
     images: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of photos.")],
     annotations: Annotated[Path, typer.Option(help="COCO keypoints JSON, boxes included.")],
     network: Annotated[
-        Path | None, typer.Option(help="ONNX file; the built-in one if left out.")
+        Path | None, typer.Option(help="ONNX file; what the worker would use if left out.")
     ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the figures go as JSON.")] = None,
 ) -> None:
     """Compare found with labelled keypoints: PCK, tails, and joint by joint.
 
     The box is given, the mask is the network's own. Of left and right the better fit counts.
     """
-    from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
     from worker.training.pose.coco import read_labels
     from worker.training.pose.evaluate import look_at_photos
     from worker.training.pose.score import score
@@ -37,12 +40,31 @@ def evaluate_pose(
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("photos", total=len(labels))
         looks = look_at_photos(
-            labels, PoseNetwork(network or BUILT_IN), lambda: progress.advance(task)
+            labels,
+            looker(network, weights or settings().weights_dir),
+            lambda: progress.advance(task),
         )
         scores = score(looks)
     Console().print(table_of(scores))
     if out is not None:
         out.write_text(json.dumps(asdict(scores), indent=1) + "\n", "utf-8")
+
+
+def looker(network: Path | None, weights: Path | None) -> "PoseNetwork":
+    """Load a file, its taps beside it, or what the worker would use. Raises BadParameter."""
+    from worker.pipeline.encode import find_graph
+    from worker.pipeline.extract.pose import PoseNetwork
+    from worker.pipeline.run import load_pose
+    from worker.pipeline.runtime import OnnxNetwork
+
+    cache = settings().cache_dir.expanduser()
+    if network is not None:
+        taps = find_graph("vision_taps", weights, cache)
+        return PoseNetwork(network, taps=OnnxNetwork(taps.path, 1) if taps else None)
+    found = load_pose(weights, cache, 1)
+    if found is None:
+        raise typer.BadParameter("no keypoint network is installed: give --network")
+    return found
 
 
 def table_of(scores: "Scores") -> Table:

@@ -75,7 +75,8 @@ def evaluate_signals(
 
 def show_real(folder: Path, weights: Path | None, console: Console) -> None:
     """Print where the pet is located in real clips, and how well `davis-dog` beside them fits."""
-    detector = models_of(weights).detector
+    models = models_of(weights)
+    detector, pose = models.detector, models.pose
     if detector is None:
         raise typer.BadParameter("no detector weights: give --weights or TAILTREND_WEIGHTS_DIR")
     if not (folder / real_clips.LIST).is_file():
@@ -89,7 +90,7 @@ def show_real(folder: Path, weights: Path | None, console: Console) -> None:
     console.print(located_table(rows))
     masked = folder.parent / "davis-dog"
     if masked.is_dir():
-        console.print(fit_table(list(real_clips.fits(masked, detector))))
+        console.print(fit_table(list(real_clips.fits(masked, detector, pose))))
 
 
 def located_table(rows: Sequence[Located]) -> Table:

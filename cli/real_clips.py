@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from worker.pipeline.extract import Detector
     from worker.pipeline.extract.locate import Pet
+    from worker.pipeline.extract.pose import PoseNetwork
 
 LIST = "CLIPS.csv"
 MASKED_FPS = 24.0  # of the DAVIS sequences
@@ -79,20 +80,18 @@ def summed(name: str, shows: str, pet: "Pet") -> Located:
     return Located(name, shows, {str(k): n for k, n in how.items()}, len(pet.how), share)
 
 
-def fits(folder: Path, detector: "Detector") -> Iterator[Fit]:
+def fits(folder: Path, detector: "Detector", network: "PoseNetwork | None") -> Iterator[Fit]:
     """Compare boxes and silhouettes with the masks of each sequence in a DAVIS folder (480p)."""
     from worker.pipeline.extract.locate import locate
     from worker.pipeline.extract.mask import silhouettes
-    from worker.pipeline.extract.pose import PoseNetwork
 
-    network = PoseNetwork()
     for masks_dir in sorted((folder / "Annotations" / "480p").iterdir()):
         stems = [p.stem for p in sorted(masks_dir.glob("*.png"))][::SECOND_PICTURE]
         pictures = read(folder / "JPEGImages" / "480p" / masks_dir.name, stems)
         truths = [read_mask(masks_dir / f"{stem}.png") for stem in stems]
         pet = locate(pictures, np.arange(len(stems)) * SECOND_PICTURE / MASKED_FPS, detector)
-        pose = network.look(pictures, pet.boxes)
-        masks = silhouettes(pictures, pet.boxes, (pose.masks, pose.squares))
+        pose = network.look(pictures, pet.boxes) if network else None
+        masks = silhouettes(pictures, pet.boxes, (pose.masks, pose.squares) if pose else None)
         boxes = [box_overlap(b, t) for b, t in zip(pet.boxes, truths, strict=True)]
         shapes = [mask_overlap(b, m, t) for b, m, t in zip(pet.boxes, masks, truths, strict=True)]
         yield Fit(masks_dir.name, len(stems), float(np.mean(boxes)), float(np.mean(shapes)))

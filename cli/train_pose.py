@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
+    from worker.pipeline.architectures.backbones import Taps
+    from worker.pipeline.runtime import TorchNetwork
     from worker.training.pose.fit import Run
     from worker.training.pose.score import Scores
 
@@ -21,11 +23,18 @@ def train_pose(
     seed: Annotated[int, typer.Option(help="Seed of every drawing and weight.")] = 1,
     drawers: Annotated[int, typer.Option(min=1, help="Processes that draw.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads that learn.")] = 1,
+    taps: Annotated[
+        Path | None, typer.Option(help="MobileNetV3-small's .pt or .pth: read its maps as well.")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a run to begin from; draw with another seed.")
+    ] = None,
 ) -> None:
     """Train the keypoint network on drawn cats and dogs; a killed run goes on where it was."""
     import cv2
     import torch
 
+    from worker.pipeline.encode.convert import taps_module
     from worker.training.pose.fit import Budget, fit  # fmt: skip
     from worker.training.pose.fit import Progress as State
 
@@ -45,7 +54,15 @@ def train_pose(
             bar.update(task, completed=used, description=said)
 
         budget = Budget(60 * minutes, samples)
-        run = fit(out, seed=seed, budget=budget, drawers=drawers, on_step=show)
+        run = fit(
+            out,
+            seed=seed,
+            budget=budget,
+            drawers=drawers,
+            on_step=show,
+            taps=taps_module(taps) if taps else None,
+            start=start,
+        )
     scores = finish(run, out)
     Console().print(
         f"{out / NETWORK}: held-out drawings, PCK@0.1 {scores.every.pck_10}, of the confident"
@@ -62,7 +79,14 @@ def finish(run: "Run", out: Path) -> "Scores":
     from worker.training.pose.score import score
 
     difference = export_network(run.mean, out / NETWORK)
-    network = PoseNetwork(out / NETWORK)
+    network = PoseNetwork(out / NETWORK, taps=frozen(run.taps) if run.taps else None)
     scores = score(look_at_drawings(held_out(run.progress.seed), network))
-    write_card(out / CARD, run.progress, scores, difference)
+    write_card(out / CARD, run.progress, scores, difference, tapped=run.taps is not None)
     return scores
+
+
+def frozen(taps: "Taps") -> "TorchNetwork":
+    """Return the maps' source as what a keypoint network asks."""
+    from worker.pipeline.runtime import TorchNetwork
+
+    return TorchNetwork(taps, inputs=taps.inputs, outputs=taps.outputs, device="cpu")

@@ -8,9 +8,10 @@ from time import perf_counter
 
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
-from worker.pipeline.encode import EncodeModels, encode, load_encoders
+from worker.pipeline.encode import EncodeModels, encode, find_graph, load_encoders
 from worker.pipeline.extract import Detector, Extract, ExtractModels, extract, load_tagger
 from worker.pipeline.extract.given_pose import load_pose_network
+from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.fuse import Assessment, fuse
 from worker.pipeline.runtime import AT_ONCE, compute_alone
 from worker.pipeline.weights import places_of
@@ -52,7 +53,16 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
     return ExtractModels(
         detector=Detector(detector, each) if detector else None,
         tagger=load_tagger(tagger, each) if tagger else None,
-        pose=load_pose_network(places_of(weights_dir, cache_dir), each),
+        pose=load_pose(weights_dir, cache_dir, each),
+    )
+
+
+def load_pose(weights_dir: Path | None, cache_dir: Path, threads: int) -> PoseNetwork | None:
+    """Load the keypoint network: a given one, the one that reads MobileNetV3's maps, or the plain
+    one."""
+    taps = find_graph("vision_taps", weights_dir, cache_dir)
+    return load_pose_network(
+        places_of(weights_dir, cache_dir), threads, taps.path if taps else None
     )
 
 

@@ -25,13 +25,15 @@ from worker.pipeline.extract.decode import PICTURE_SIDE_PX
 from worker.pipeline.extract.detect import Box
 from worker.pipeline.extract.listen import ENCODER_RATE_HZ, Listener
 from worker.pipeline.extract.locate import locate
-from worker.pipeline.extract.pose import BUILT_IN, PoseNetwork
+from worker.pipeline.extract.posture import Posture
 from worker.pipeline.extract.quality import measure_quality
 from worker.pipeline.extract.sound import measure_sound
+from worker.pipeline.extract.stage import look
+from worker.pipeline.run import load_pose
 from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
 
-VERSION = "3"  # of what is computed here; a new one recomputes everything
+VERSION = "4"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
 METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
 MAX_HASHED = 8  # pictures of a clip that are hashed
@@ -56,9 +58,9 @@ def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Mode
     named = [(r, f.file.weights, f.file.sha256) for r, f in graphs if f is not None]
     if detector:
         named.append(("detector", detector.file.weights, detector.file.sha256))
-    pose = PoseNetwork(threads=threads) if BUILT_IN.exists() else None
+    pose = load_pose(weights_dir, cache_dir, threads)
     if pose:
-        named.append(("pose", pose.made_by, weights.sha256_of(BUILT_IN)))
+        named.append(("pose", pose.made_by, weights.sha256_of(pose.path)))
     return Models(
         extract=ExtractModels(Detector(detector.path, threads) if detector else None, None, pose),
         encode=load_encoders(weights_dir, cache_dir, threads),
@@ -147,13 +149,11 @@ def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generato
     heard = None
     if encoding.audio is not None and seen.audio_16k is not None:
         heard = seen.audio_16k.astype(np.float32) / np.float32(32_767)
-    pose, mask = encoding.pose, encoding.pose_mask
-    if pose is not None and mask is not None:
-        pose = np.where(mask, pose, np.nan).astype(np.float32)
+    pose = measured(seen.posture)
     trusted = (
         seen.facts.quality.sharpness,
         1 - sound.clipped_share if sound else 0.0,
-        float(mask.mean()) if mask is not None and mask.size else 0.0,
+        known_share(pose),
     )
     about = (media.duration_s, media.width, media.height, media.fps)
     quality = seen.facts.quality
@@ -173,11 +173,24 @@ def of_image(one: Example, models: Models, variants: int, rng: np.random.Generat
     small = cv2.resize(read, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     pictures = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8)[None]
     pet = locate(pictures, np.zeros(1), models.extract.detector)
+    pose = measured(look(pictures, np.zeros(1), pet, models.extract.pose)[1])
     quality = measure_quality(pictures)
     shown = Seen(crops(pictures, pet.boxes), pet.boxes, (pictures.shape[2], pictures.shape[1]))
     about = (0, width, height, 0, False, quality.brightness, quality.sharpness)
-    trusted = (quality.sharpness, 0.0, 0.0)
-    return put_together(one, models, variants, rng, shown, None, None, trusted, about)
+    trusted = (quality.sharpness, 0.0, known_share(pose))
+    return put_together(one, models, variants, rng, shown, None, pose, trusted, about)
+
+
+def measured(posture: Posture | None) -> Array | None:
+    """Return posture (pictures, 32), NaN where it could not be measured; None of none at all."""
+    if posture is None or not posture.known.any():
+        return None
+    return np.where(posture.known, posture.rows, np.nan).astype(np.float32)
+
+
+def known_share(pose: Array | None) -> float:
+    """Return the share of posture's numbers that were measured."""
+    return 0.0 if pose is None else float((~np.isnan(pose)).mean())
 
 
 def of_audio(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:

@@ -2,6 +2,9 @@
 
 STATES = 5  # in the order of manifest.CLASSES
 WIDTHS = {"vision": 576, "audio": 768, "pose": 32}  # MobileNetV3-small, Whisper-tiny, keypoints
+TAPS = {"tap_4": 16, "tap_8": 24, "tap_16": 48, "tap_32": 576}  # maps of MobileNetV3-small at 1/4,
+# 1/8, 1/16 and 1/32 of the picture, name -> channels
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB 0..1
 SEED_WIDTHS = WIDTHS | {"audio": 384}  # the mean alone, without the deviation behind it
 MODALITIES = tuple(WIDTHS)
 SPECIES = ("dog", "cat")  # columns of `species`, one of them 1

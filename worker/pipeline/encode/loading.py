@@ -65,7 +65,8 @@ def network_for(
 
 def find_graph(role: str, weights_dir: Path | None, cache_dir: Path) -> Found | None:
     """Return a role's graph: of the given file, of a pulled one, or the one kept of it."""
-    found = weights.find(role, weights_dir, cache_dir)
+    readable = TORCH_READS["vision_encoder"] if role == convert.TAPS else ()
+    found = weights.find(convert.file_role(role), weights_dir, cache_dir, suffixes=readable)
     if found is None:
         return convert.kept_graph(role, cache_dir)
     return Found(convert.graph_of(role, found, cache_dir), found.file)
@@ -76,6 +77,8 @@ def prepare(role: str, found: Found, cache_dir: Path) -> bool:
     if role not in convert.MAKE or found.path.suffix == ".onnx":
         return False
     convert.graph_of(role, found, cache_dir)
+    if role == convert.file_role(convert.TAPS):
+        convert.graph_of(convert.TAPS, found, cache_dir)
     return True
 
 

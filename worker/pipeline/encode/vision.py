@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.pipeline.architectures.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN
 from worker.pipeline.runtime import Network
 
 WIDTH = 576
 BATCH = 5  # as fast as 20; a clip's are shared out between two threads
-MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255  # ImageNet's, on 0-255
-STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
+MEAN = np.array(IMAGENET_MEAN, np.float32) * 255
+STD = np.array(IMAGENET_DEVIATION, np.float32) * 255
 Pictures = NDArray[np.uint8]
 Rows = NDArray[np.float32]
 Each = Callable[[Callable[[Pictures], Rows], Iterable[Pictures]], Iterable[Rows]]

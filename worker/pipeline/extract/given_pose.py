@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worker.pipeline.extract.keypoints import EARS, MASK_PX, NAMES, POINTS, POSTURES
-from worker.pipeline.extract.pose import BUILT_IN, HEAT_PX, Outputs, PoseNetwork
+from worker.pipeline.extract.pose import BUILT_IN, HEAT_PX, TAPPED, Outputs, PoseNetwork
 from worker.pipeline.runtime import OnnxNetwork
 
 MANIFEST = "pose.json"
@@ -44,7 +44,7 @@ class GivenPoseNetwork(PoseNetwork):
     """A given network: (n, 3, s, s) float32 in, heat maps (n, k, h, w) with peaks up to 1 out."""
 
     def __init__(self, path: Path, threads: int, schema: Schema) -> None:
-        self.network, self.schema = OnnxNetwork(path, threads), schema
+        self.path, self.network, self.schema = path, OnnxNetwork(path, threads), schema
         self.made_by, self.mirrored = schema.name, False
 
     def run(self, cut: NDArray[np.uint8]) -> Outputs:
@@ -87,15 +87,20 @@ def facing(heat: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.f
     return np.stack([across, np.zeros_like(across)], axis=1).astype(np.float32)
 
 
-def load_pose_network(places: list[Path], threads: int) -> PoseNetwork | None:
+def load_pose_network(
+    places: list[Path], threads: int, taps: Path | None = None
+) -> PoseNetwork | None:
     """Return the first network that a place gives, else our own; None where that was left out.
 
-    A manifest that is wrong, or a file that is not the one it names, is refused in the log.
+    Our own reads the maps of the graph `taps` where there is one. A manifest that is wrong, or a
+    file that is not the one it names, is refused in the log.
     """
     for place in places:
         manifest = place / MANIFEST
         if manifest.is_file() and (found := given(manifest, threads)):
             return found
+    if taps is not None and TAPPED.is_file():
+        return PoseNetwork(TAPPED, threads, taps=OnnxNetwork(taps, threads))
     return PoseNetwork(threads=threads) if BUILT_IN.is_file() else None
 
 

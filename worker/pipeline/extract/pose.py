@@ -1,7 +1,7 @@
 """Looks at the pet with the keypoint network: where its points are, how sure, what shows of it.
 
-ONNX Runtime only. The network is our own (docs/pose-card.md) or a given one of another keypoint
-schema (`schema.py`).
+ONNX Runtime only. The network is our own (docs/pose-card.md), one form of which reads maps of
+MobileNetV3-small too, or a given one of another keypoint schema (`given_pose.py`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,10 +23,11 @@ from worker.pipeline.extract.keypoints import (
     Square,
 )
 from worker.pipeline.extract.shrink import shrink
-from worker.pipeline.runtime import OnnxNetwork
+from worker.pipeline.runtime import Network, OnnxNetwork
 
 BUILT_IN = Path(__file__).parent / "pose_net" / "keypoints.onnx"
-NAME = "tailtrend-keypoints-2"  # of the numbers: another network gives others
+TAPPED = BUILT_IN.with_name("keypoints_tapped.onnx")
+NAME, TAPPED_NAME = "tailtrend-keypoints-2", "tailtrend-keypoints-2-tapped"  # of the numbers
 LOOK_PX = 128
 HEAT_PX = 32
 MARGIN = 1.15  # of the box's longer side, as most of the drawn samples have it
@@ -45,11 +46,21 @@ Each = Callable[[Callable[[Cuts], Outputs], Iterable[Cuts]], Iterable[Outputs]]
 
 
 class PoseNetwork:
-    """The keypoint network with its decoding. Pictures and boxes in, `Pose` out."""
+    """The keypoint network with its decoding. Pictures and boxes in, `Pose` out.
 
-    def __init__(self, path: Path = BUILT_IN, threads: int = 1, *, mirrored: bool = False) -> None:
-        self.made_by = NAME
-        self.network = OnnxNetwork(path, threads)
+    `taps` gives the maps that a tapped network reads beside the picture.
+    """
+
+    def __init__(
+        self,
+        path: Path = BUILT_IN,
+        threads: int = 1,
+        *,
+        taps: Network | None = None,
+        mirrored: bool = False,
+    ) -> None:
+        self.made_by = TAPPED_NAME if taps else NAME
+        self.path, self.network, self.taps = path, OnnxNetwork(path, threads), taps
         self.mirrored = mirrored
 
     def look(
@@ -73,11 +84,17 @@ class PoseNetwork:
 
     def run(self, cut: NDArray[np.uint8]) -> Outputs:
         """Return heat and mask as shares, heads as probabilities, for (n, 128, 128, 3) uint8."""
-        found = softened(self.network.run({"picture": as_input(cut)}))
+        found = self.seen_in(cut)
         if not self.mirrored:
             return found
-        other = unmirrored(softened(self.network.run({"picture": as_input(cut[:, :, ::-1])})))
+        other = unmirrored(self.seen_in(cut[:, :, ::-1]))
         return {n: np.asarray((found[n] + other[n]) / 2, np.float32) for n in found}
+
+    def seen_in(self, cut: NDArray[np.uint8]) -> Outputs:
+        """Return what the network says of pictures as they are."""
+        picture = as_input(cut)
+        maps = self.taps.run({"pictures": picture}) if self.taps else {}
+        return softened(self.network.run({"picture": picture, **maps}))
 
 
 def square_of(box: Box, aspect: float) -> Square:

@@ -27,7 +27,7 @@ from worker.pipeline.extract.mask import MASK_PX, silhouettes
 from worker.pipeline.extract.motion import measure_motion
 from worker.pipeline.extract.movement import Movement, sum_up
 from worker.pipeline.extract.outline import Outline
-from worker.pipeline.extract.pose import PoseNetwork
+from worker.pipeline.extract.pose import Each, PoseNetwork
 from worker.pipeline.extract.posture import Posture, measure_posture
 from worker.pipeline.extract.quality import Quality, measure_quality
 from worker.pipeline.extract.shots import Shots, find_shots
@@ -144,7 +144,7 @@ def measure(
     keeping = pool.submit(stills.keep, pictures)
     pet = locate(pictures, times_s, models.detector, looks, pool.map)
     laps.mark("locate")
-    pose, posture = look(pictures, times_s, pet, models.pose, pool)
+    pose, posture = look(pictures, times_s, pet, models.pose, pool.map)
     laps.mark("pose")
     known = (pose.masks, pose.squares) if pose else None
     masks = silhouettes(pictures, pet.boxes, known, pool.map)
@@ -192,12 +192,12 @@ def look(
     times_s: NDArray[np.float64],
     pet: Pet,
     network: PoseNetwork | None,
-    pool: Executor,
+    each: Each = map,
 ) -> tuple[Pose | None, Posture | None]:
     """Find the pet's points and measure its posture, where a detector found the pet at all."""
     if network is None or not pet.pet_frames_share:
         return None, None
-    pose = network.look(pictures, pet.boxes, pool.map)
+    pose = network.look(pictures, pet.boxes, each)
     return pose, measure_posture(pose, pictures.shape[2] / pictures.shape[1], times_s)
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from shared.errors import InputError
+from worker.pipeline.architectures.backbones import Taps
 from worker.training.pose.loss import mirror, to_tensors, total_loss
 from worker.training.pose.network import PICTURE_PX, KeypointNet
 from worker.training.pose.stream import BATCH, Batch, Drawer, draw_batches
@@ -27,12 +28,13 @@ REPLAYS = 2  # each batch is learnt once as drawn, and again, mirrored, some bat
 REPLAYED_AFTER = 16
 SMALL_PX, SMALL_SHARE = 96, 0.6  # the first part is learnt from smaller pictures: 1.8 x as fast
 TOP_RATE, DECAY, WARM_STEPS = 2.5e-3, 0.02, 150
+GROWN_RATE = 1.5e-3  # of a network that starts from a trained one
 AVERAGE = 0.998  # of the weights that are exported
 HELD_OUT = 192
 
 
 class OtherRun(InputError):
-    """This folder holds a training run with another seed; choose a new one."""
+    """This folder holds a training run with another seed or network; choose a new one."""
 
     code = "other_recipe"
 
@@ -71,10 +73,15 @@ OnStep = Callable[[Progress, float], None]
 class Run:
     """A network in training, its average, its optimiser and how far it is."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(
+        self, folder: Path, seed: int, taps: Taps | None = None, start: Path | None = None
+    ) -> None:
         torch.manual_seed(seed)
-        self.file = folder / CHECKPOINT
-        self.net = KeypointNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.file, self.taps, self.grown = folder / CHECKPOINT, taps, start is not None
+        net = KeypointNet(tapped=taps is not None)
+        if start is not None:
+            grow(net, start / CHECKPOINT)
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.net).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), TOP_RATE, weight_decay=DECAY)
         self.progress = Progress(seed)
@@ -85,7 +92,7 @@ class Run:
     def resume(self, seed: int) -> None:
         """Go on from the checkpoint. Raises OtherRun."""
         saved = torch.load(self.file, weights_only=True)
-        if saved["progress"]["seed"] != seed:
+        if saved["progress"]["seed"] != seed or saved["net"].keys() != self.net.state_dict().keys():
             raise OtherRun
         self.net.load_state_dict(saved["net"])
         self.mean.load_state_dict(saved["mean"])
@@ -106,12 +113,14 @@ class Run:
 
     def learn(self, batch: Batch, used: float) -> None:
         """Take one step; `used` is the share of the budget used up."""
-        wanted = to_tensors(batch, SMALL_PX if used < SMALL_SHARE else PICTURE_PX)
+        small = used < SMALL_SHARE and not self.grown
+        wanted = to_tensors(batch, SMALL_PX if small else PICTURE_PX)
         warm = min(1.0, (self.progress.steps + 1) / WARM_STEPS)
+        rate = GROWN_RATE if self.grown else TOP_RATE
         for group in self.optimiser.param_groups:
-            group["lr"] = TOP_RATE * warm * (0.5 + 0.5 * math.cos(math.pi * used)) + 1e-6
+            group["lr"] = rate * warm * (0.5 + 0.5 * math.cos(math.pi * used)) + 1e-6
         with torch.autocast("cpu", torch.bfloat16):
-            found = self.net(wanted.picture)
+            found = self.net(wanted.picture, *self.maps(wanted.picture))
         loss = total_loss(found, wanted)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -122,6 +131,13 @@ class Run:
         now = float(loss.detach())
         self.progress.loss = now if math.isnan(last) else 0.98 * last + 0.02 * now
         self.follow()
+
+    def maps(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """Return what the frozen encoder sees."""
+        if self.taps is None:
+            return ()
+        with torch.no_grad():
+            return tuple(found.float() for found in self.taps(picture))
 
     def follow(self) -> None:
         """Let the averaged weights follow the trained ones."""
@@ -139,9 +155,27 @@ def tensors(net: nn.Module) -> Iterator[Tensor]:
     yield from net.state_dict().values()
 
 
-def fit(folder: Path, *, seed: int, budget: Budget, drawers: int, on_step: OnStep) -> Run:
-    """Train until the budget is used up and return the run. Raises OtherRun."""
-    run = Run(folder, seed)
+def grow(net: KeypointNet, checkpoint: Path) -> None:
+    """Begin a network with the weights of a trained one that may lack the taps."""
+    trained = torch.load(checkpoint, weights_only=True)["mean"]
+    net.load_state_dict(net.state_dict() | trained)
+
+
+def fit(
+    folder: Path,
+    *,
+    seed: int,
+    budget: Budget,
+    drawers: int,
+    on_step: OnStep,
+    taps: Taps | None = None,
+    start: Path | None = None,
+) -> Run:
+    """Train until the budget is used up and return the run. Raises OtherRun.
+
+    With `taps` the network reads their maps; `start` is the folder of a run to begin from.
+    """
+    run = Run(folder, seed, taps, start)
     progress = run.progress
     saved_at = started = perf_counter()
     before = progress.seconds

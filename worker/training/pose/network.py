@@ -1,13 +1,17 @@
 """The keypoint network: one RGB square in; heat maps, a silhouette, view, posture and ears out.
 
 A U-net of residual blocks, first stages normalised per picture, so that light and colour cast
-matter less (IBN-Net, Pan et al. 2018). No pretrained part.
+matter less (IBN-Net, Pan et al. 2018). No pretrained part; a network with taps also reads four maps
+of a frozen MobileNetV3-small, which is not part of it.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from worker.pipeline.architectures.inputs import TAPS
 from worker.pipeline.extract.keypoints import EARS, MASK_PX, POINTS, POSTURES
 
 PICTURE_PX = 128
@@ -50,19 +54,38 @@ class Up(nn.Module):
         return functional.relu(self.norm(self.mix(torch.cat([grown, fine], dim=1))))
 
 
+class Tap(nn.Module):
+    """Adds a backbone's map to one of ours. Starts as nothing, so that a trained network may grow
+    it (as ControlNet does, Zhang et al. 2023)."""
+
+    def __init__(self, entering: int, leaving: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(entering, affine=False)
+        self.mix = nn.Conv2d(entering, leaving, 1, bias=False)
+        nn.init.zeros_(self.mix.weight)
+
+    def forward(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        return ours + self.mix(self.norm(theirs))  # type: ignore[no-any-return]
+
+
 class KeypointNet(nn.Module):
-    """Takes RGB (n, 3, 128, 128) float32 in 0..255.
+    """Takes RGB (n, 3, 128, 128) float32 in 0..255 and, where `tapped`, the maps of TAPS.
 
     Gives logits: heat (n, 25, 32, 32), mask (n, 64, 64), seen (n, 25), posture (n, 7), ears (n, 4),
     and view (n, 2), cosine and sine of the azimuth with their certainty as length.
     """
 
-    inputs = ("picture",)
     outputs = OUTPUTS
 
-    def __init__(self) -> None:
+    def __init__(self, *, tapped: bool = False) -> None:
         super().__init__()
         a, b, c, d, e = WIDTHS
+        self.inputs = ("picture", *(TAPS if tapped else ()))
+        self.taps = nn.ModuleList(
+            Tap(channels, width)
+            for channels, width in zip(TAPS.values(), WIDTHS[1:], strict=True)
+            if tapped
+        )
         self.stem = nn.Sequential(
             nn.Conv2d(3, a, 3, 2, 1), nn.InstanceNorm2d(a, affine=True), nn.ReLU()
         )
@@ -83,13 +106,13 @@ class KeypointNet(nn.Module):
         self.seen, self.posture = nn.Linear(e, POINTS), nn.Linear(e, len(POSTURES))
         self.ears, self.view = nn.Linear(e, len(EARS)), nn.Linear(e, 2)
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, picture: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
         mean = picture.mean(dim=(1, 2, 3), keepdim=True)
         spread = (picture - mean).square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-        quarter = self.stage_2(self.stem((picture - mean) / (spread + 4.0)))
-        eighth = self.stage_3(quarter)
-        sixteenth = self.stage_4(eighth)
-        last = self.stage_5(sixteenth)
+        quarter = self.joined(0, self.stage_2(self.stem((picture - mean) / (spread + 4.0))), maps)
+        eighth = self.joined(1, self.stage_3(quarter), maps)
+        sixteenth = self.joined(2, self.stage_4(eighth), maps)
+        last = self.joined(3, self.stage_5(sixteenth), maps)
         fine = self.up_2(self.up_3(self.up_4(last, sixteenth), eighth), quarter)
         pooled = last.mean(dim=(2, 3))
         return (
@@ -100,3 +123,7 @@ class KeypointNet(nn.Module):
             self.ears(pooled),
             self.view(pooled),
         )
+
+    def joined(self, scale: int, ours: Tensor, maps: Sequence[Tensor]) -> Tensor:
+        """Return one of our maps with what the backbone saw added, if there is one."""
+        return self.taps[scale](ours, maps[scale]) if maps else ours

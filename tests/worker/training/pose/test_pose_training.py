@@ -8,7 +8,11 @@ import torch
 from typer.testing import CliRunner
 
 from cli.main import app
+from worker.pipeline.architectures.backbones import MobileNetV3Small
+from worker.pipeline.architectures.inputs import TAPS
+from worker.pipeline.encode.convert import taps_module
 from worker.pipeline.extract.pose import PoseNetwork
+from worker.pipeline.runtime import OnnxNetwork
 from worker.training.pose import fit as fitting
 from worker.training.pose.export import export_network
 from worker.training.pose.fit import Budget, OtherRun, Run, fit
@@ -70,6 +74,45 @@ def test_the_exported_network_gives_the_same_numbers(trained, tmp_path, drawn):
     found = PoseNetwork(tmp_path / "k.onnx").run(drawn.picture[:3])
     assert found["heat"].shape == (3, 25, 32, 32)
     assert np.allclose(found["heat"].sum(axis=(2, 3)), 1, atol=1e-3)
+
+
+@pytest.fixture
+def encoder_file(tmp_path):
+    torch.manual_seed(5)
+    torch.save(MobileNetV3Small().state_dict(), tmp_path / "encoder.pth")
+    return tmp_path / "encoder.pth"
+
+
+def test_a_trained_network_grows_taps_and_says_the_same_before_it_learns(
+    trained, encoder_file, tmp_path, drawn
+):
+    taps = taps_module(encoder_file)
+    run = Run(tmp_path / "grown", 4, taps, trained[0])
+    picture = to_tensors(drawn, 128).picture[:3]
+    with torch.no_grad():
+        before = trained[1].mean.eval()(picture)
+        after = run.mean.eval()(picture, *taps(picture))
+    for one, other in zip(before, after, strict=True):
+        assert torch.allclose(one, other, atol=1e-3)
+    run.progress.steps = fitting.WARM_STEPS
+    run.learn(drawn, used=0.0)
+    assert run.net.taps[0].mix.weight.abs().max() > 0
+    assert export_network(run.mean.eval(), tmp_path / "tapped.onnx") < 0.25
+
+
+def test_a_folder_of_a_network_without_taps_is_refused_with_them(trained, encoder_file):
+    with pytest.raises(OtherRun):
+        Run(trained[0], 3, taps_module(encoder_file))
+
+
+def test_train_pose_writes_a_network_that_reads_taps(tmp_path, encoder_file, monkeypatch):
+    monkeypatch.setattr(fitting, "HELD_OUT", 6)
+    where = ["--out", str(tmp_path), "--samples", "32", "--taps", str(encoder_file)]
+    said = CliRunner().invoke(app, ["train", "pose", *where])
+    assert said.exit_code == 0, said.output
+    card = json.loads((tmp_path / "card.json").read_text("utf-8"))
+    assert "MobileNetV3" in card["training"]["reads"]
+    assert set(OnnxNetwork(tmp_path / "keypoints.onnx", 1).inputs) == {"picture", *TAPS}
 
 
 def photos(tmp_path, drawn):
