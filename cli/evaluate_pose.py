@@ -52,15 +52,12 @@ def evaluate_pose(
 
 def looker(network: Path | None, weights: Path | None) -> "PoseNetwork":
     """Load a file, its taps beside it, or what the worker would use. Raises BadParameter."""
-    from worker.pipeline.encode import find_graph
     from worker.pipeline.extract.pose import PoseNetwork
-    from worker.pipeline.run import load_pose
-    from worker.pipeline.runtime import OnnxNetwork
+    from worker.pipeline.run import load_pose, load_taps
 
     cache = settings().cache_dir.expanduser()
     if network is not None:
-        taps = find_graph("vision_taps", weights, cache)
-        return PoseNetwork(network, taps=OnnxNetwork(taps.path, 1) if taps else None)
+        return PoseNetwork(network, taps=load_taps(weights, cache, 1))
     found = load_pose(weights, cache, 1)
     if found is None:
         raise typer.BadParameter("no keypoint network is installed: give --network")

@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from shared.settings import settings
+
 if TYPE_CHECKING:
-    from worker.pipeline.architectures.backbones import Taps
-    from worker.pipeline.runtime import TorchNetwork
     from worker.training.pose.fit import Run
     from worker.training.pose.score import Scores
 
@@ -24,8 +24,8 @@ def train_pose(
     drawers: Annotated[int, typer.Option(min=1, help="Processes that draw.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads that learn.")] = 1,
     taps: Annotated[
-        Path | None, typer.Option(help="MobileNetV3-small's .pt or .pth: read its maps as well.")
-    ] = None,
+        bool, typer.Option(help="Read maps of MobileNetV3-small as well (needs its weights).")
+    ] = False,
     start: Annotated[
         Path | None, typer.Option(help="Folder of a run to begin from; draw with another seed.")
     ] = None,
@@ -34,10 +34,14 @@ def train_pose(
     import cv2
     import torch
 
-    from worker.pipeline.encode.convert import taps_module
+    from worker.pipeline.run import load_taps
     from worker.training.pose.fit import Budget, fit  # fmt: skip
     from worker.training.pose.fit import Progress as State
 
+    chosen = settings()
+    backbone = load_taps(chosen.weights_dir, chosen.cache_dir.expanduser(), 1) if taps else None
+    if taps and backbone is None:
+        raise typer.BadParameter("no weights of MobileNetV3-small: see `tailtrend models list`")
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     bar = Progress(
@@ -60,7 +64,7 @@ def train_pose(
             budget=budget,
             drawers=drawers,
             on_step=show,
-            taps=taps_module(taps) if taps else None,
+            taps=backbone,
             start=start,
         )
     scores = finish(run, out)
@@ -79,14 +83,7 @@ def finish(run: "Run", out: Path) -> "Scores":
     from worker.training.pose.score import score
 
     difference = export_network(run.mean, out / NETWORK)
-    network = PoseNetwork(out / NETWORK, taps=frozen(run.taps) if run.taps else None)
+    network = PoseNetwork(out / NETWORK, taps=run.taps)
     scores = score(look_at_drawings(held_out(run.progress.seed), network))
     write_card(out / CARD, run.progress, scores, difference, tapped=run.taps is not None)
     return scores
-
-
-def frozen(taps: "Taps") -> "TorchNetwork":
-    """Return the maps' source as what a keypoint network asks."""
-    from worker.pipeline.runtime import TorchNetwork
-
-    return TorchNetwork(taps, inputs=taps.inputs, outputs=taps.outputs, device="cpu")

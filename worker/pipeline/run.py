@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import structlog
+
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, find_graph, load_encoders
 from worker.pipeline.extract import Detector, Extract, ExtractModels, extract, load_tagger
 from worker.pipeline.extract.given_pose import load_pose_network
 from worker.pipeline.extract.pose import PoseNetwork
+from worker.pipeline.extract.taps import Taps
 from worker.pipeline.fuse import Assessment, fuse
 from worker.pipeline.runtime import AT_ONCE, compute_alone
 from worker.pipeline.weights import places_of
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,19 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
 
 
 def load_pose(weights_dir: Path | None, cache_dir: Path, threads: int) -> PoseNetwork | None:
-    """Load the keypoint network: a given one, the one that reads MobileNetV3's maps, or the plain
-    one."""
-    taps = find_graph("vision_taps", weights_dir, cache_dir)
-    return load_pose_network(
-        places_of(weights_dir, cache_dir), threads, taps.path if taps else None
-    )
+    """Load a given keypoint network, or our own: with MobileNetV3's maps where its weights are."""
+    taps = load_taps(weights_dir, cache_dir, threads)
+    return load_pose_network(places_of(weights_dir, cache_dir), threads, taps)
+
+
+def load_taps(weights_dir: Path | None, cache_dir: Path, threads: int) -> Taps | None:
+    """Load what a tapped keypoint network reads; None where no graph is, nor one can be made."""
+    try:
+        graph = find_graph("vision_encoder", weights_dir, cache_dir)
+    except ImportError as error:  # only a torch that loads turns MobileNetV3's file into a graph
+        log.warning("taps_missing", why=str(error))
+        return None
+    return Taps(graph.path, threads) if graph else None
 
 
 def analyze(

@@ -18,7 +18,6 @@ from worker.pipeline.weights import Found, WeightFile
 
 torch = pytest.importorskip("torch", exc_type=ImportError)
 from worker.pipeline.architectures.backbones import MobileNetV3Small  # noqa: E402
-from worker.pipeline.architectures.inputs import TAPS  # noqa: E402
 from worker.pipeline.encode.whisper_torch import WhisperEncoder  # noqa: E402
 
 SAME = 1e-4  # of values of about 1: ONNX Runtime and torch in fp32 on CPU
@@ -81,21 +80,6 @@ def test_torchvisions_file_becomes_a_graph_with_the_modules_numbers(vision_file,
     assert found.shape == (3, 576)
     assert encoder.made_by == "made"
     assert np.abs(found - VisionEncoder(module, "made").encode(pictures)).max() < SAME
-
-
-def test_the_vision_file_also_gives_maps_for_the_keypoint_network(vision_file, tmp_path, noise):
-    cache = tmp_path / "cache"
-    assert loading.prepare("vision_encoder", vision_file, cache)
-    pictures = noise.integers(0, 256, (2, 3, 128, 128)).astype(np.float32)
-    with torch.inference_mode():
-        ours = convert.taps_module(vision_file.path)(torch.from_numpy(pictures))
-    vision_file.path.unlink()  # its graphs serve
-    taps = OnnxNetwork(loading.find_graph(convert.TAPS, tmp_path, cache).path, 1)
-    found = taps.run({"pictures": pictures})
-    assert {name: maps.shape[1] for name, maps in found.items()} == TAPS
-    for maps, (name, channels) in zip(ours, TAPS.items(), strict=True):
-        assert maps.shape[1:] == (channels, 128 // int(name[4:]), 128 // int(name[4:]))
-        assert np.abs(found[name] - maps.numpy()).max() < SAME
 
 
 def test_a_whisper_checkpoint_becomes_a_graph_and_keeps_only_its_encoder(

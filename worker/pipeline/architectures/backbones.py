@@ -6,8 +6,6 @@ torchvision itself is not needed (its wheel does not import beside CPU torch).
 import torch
 from torch import Tensor, nn
 
-from worker.pipeline.architectures.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN, TAPS
-
 VGG19 = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M",
          512, 512, 512, 512, "M")  # fmt: skip
 # kernel, expanded, out, squeeze-excite, hard-swish, stride: Howard et al. 2019, table 2
@@ -24,7 +22,6 @@ SMALL = (
     (5, 576, 96, True, True, 1),
     (5, 576, 96, True, True, 1),
 )
-TAPPED_LAYERS = (1, 3, 8, 12)  # of MobileNetV3-small, in the order of TAPS
 
 
 class Vgg19(nn.Module):
@@ -67,29 +64,6 @@ class MobileNetV3Small(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Return (n, 576) for pictures (n, 3, 224, 224)."""
         return self.features(pictures).mean(dim=(2, 3))  # type: ignore[no-any-return]
-
-
-class Taps(nn.Module):
-    """Maps from inside MobileNetV3-small, for pictures (n, 3, h, w) of RGB 0..255."""
-
-    inputs = ("pictures",)
-    outputs = tuple(TAPS)
-
-    def __init__(self, net: MobileNetV3Small) -> None:
-        super().__init__()
-        self.layers = net.features
-        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN)[:, None, None])
-        self.register_buffer("deviation", 255 * torch.tensor(IMAGENET_DEVIATION)[:, None, None])
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps of TAPS."""
-        x = (pictures - self.get_buffer("mean")) / self.get_buffer("deviation")
-        found = []
-        for number, layer in enumerate(self.layers):
-            x = layer(x)
-            if number in TAPPED_LAYERS:
-                found.append(x)
-        return tuple(found)
 
 
 class Inverted(nn.Module):

@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,16 +19,13 @@ from numpy.typing import NDArray
 
 from worker.pipeline.weights import Found, WeightFile, record_for, sha256_of
 
-if TYPE_CHECKING:  # a CPU worker imports torch only to convert a file
+if TYPE_CHECKING:  # a CPU worker imports it only to convert a file
     import torch
-
-    from worker.pipeline.architectures.backbones import MobileNetV3Small, Taps
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
-TAPS = "vision_taps"  # maps from inside the vision encoder, for the keypoint network
-FORM = {"vision_encoder": "fp32", "audio_encoder": "int8", TAPS: "taps"}
-GRAPH_VERSION = "5"  # of what the code below makes of a file
+FORM = {"vision_encoder": "fp32", "audio_encoder": "int8"}
+GRAPH_VERSION = "4"  # of what the code below makes of a file
 HEAD_WIDTH = 64  # of every Whisper model
 OPSET = 20
 
@@ -52,16 +49,11 @@ def graph_of(role: str, found: Found, cache_dir: Path) -> Path:
 
 def kept_graph(role: str, cache_dir: Path) -> Found | None:
     """Return a whole graph in the cache, made from a file that need no longer be there."""
-    for file in record_for(file_role(role)).files:
+    for file in record_for(role).files:
         path = graph_path(role, file, cache_dir)
         if is_whole(path):
             return Found(path, file)
     return None
-
-
-def file_role(role: str) -> str:
-    """Return the role of the file that a role's graph is made from."""
-    return "vision_encoder" if role == TAPS else role
 
 
 def graph_path(role: str, file: WeightFile, cache_dir: Path) -> Path:
@@ -91,34 +83,18 @@ def is_whole(path: Path) -> bool:
 
 def make_vision(source: Path, path: Path) -> None:
     """Write MobileNetV3-small as ONNX with a free batch size, in full precision."""
-    write(vision_module(source), 224, path, ["pictures"], ["features"])
-
-
-def make_taps(source: Path, path: Path) -> None:
-    """Write MobileNetV3-small's maps for pictures of 128 px as ONNX, as `make_vision` does."""
-    taps = taps_module(source)
-    write(taps, 128, path, taps.inputs, taps.outputs)
-
-
-def write(
-    module: "torch.nn.Module",
-    side_px: int,
-    path: Path,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-) -> None:
-    """Write a network of square pictures as ONNX."""
     import torch
 
+    module = vision_module(source)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it asks for torchvision
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own: what its exporter calls will go one day
         torch.onnx.export(
             module,
-            (torch.zeros(2, 3, side_px, side_px),),
+            (torch.zeros(2, 3, 224, 224),),
             str(path),
-            input_names=list(inputs),
-            output_names=list(outputs),
+            input_names=["pictures"],
+            output_names=["features"],
             dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
             opset_version=OPSET,
             dynamo=True,
@@ -127,14 +103,7 @@ def write(
         )
 
 
-def taps_module(source: Path) -> "Taps":
-    """Load the part of MobileNetV3-small that gives maps."""
-    from worker.pipeline.architectures.backbones import Taps
-
-    return Taps(vision_module(source)).eval()
-
-
-def vision_module(source: Path) -> "MobileNetV3Small":
+def vision_module(source: Path) -> "torch.nn.Module":
     """Load MobileNetV3-small from torchvision's file, or from one without its classifier."""
     import torch
 
@@ -206,5 +175,4 @@ def shape_of(tensors: Tensors) -> tuple[int, int]:
 MAKE: dict[str, Callable[[Path, Path], None]] = {
     "vision_encoder": make_vision,
     "audio_encoder": make_audio,
-    TAPS: make_taps,
 }

@@ -65,8 +65,7 @@ def network_for(
 
 def find_graph(role: str, weights_dir: Path | None, cache_dir: Path) -> Found | None:
     """Return a role's graph: of the given file, of a pulled one, or the one kept of it."""
-    readable = TORCH_READS["vision_encoder"] if role == convert.TAPS else ()
-    found = weights.find(convert.file_role(role), weights_dir, cache_dir, suffixes=readable)
+    found = weights.find(role, weights_dir, cache_dir)
     if found is None:
         return convert.kept_graph(role, cache_dir)
     return Found(convert.graph_of(role, found, cache_dir), found.file)
@@ -77,8 +76,6 @@ def prepare(role: str, found: Found, cache_dir: Path) -> bool:
     if role not in convert.MAKE or found.path.suffix == ".onnx":
         return False
     convert.graph_of(role, found, cache_dir)
-    if role == convert.file_role(convert.TAPS):
-        convert.graph_of(convert.TAPS, found, cache_dir)
     return True
 
 

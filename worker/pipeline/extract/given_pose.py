@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worker.pipeline.extract.keypoints import EARS, MASK_PX, NAMES, POINTS, POSTURES
 from worker.pipeline.extract.pose import BUILT_IN, HEAT_PX, TAPPED, Outputs, PoseNetwork
-from worker.pipeline.runtime import OnnxNetwork
+from worker.pipeline.runtime import Network, OnnxNetwork
 
 MANIFEST = "pose.json"
 NEVER = 1e-9
@@ -88,19 +88,19 @@ def facing(heat: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.f
 
 
 def load_pose_network(
-    places: list[Path], threads: int, taps: Path | None = None
+    places: list[Path], threads: int, taps: Network | None = None
 ) -> PoseNetwork | None:
     """Return the first network that a place gives, else our own; None where that was left out.
 
-    Our own reads the maps of the graph `taps` where there is one. A manifest that is wrong, or a
-    file that is not the one it names, is refused in the log.
+    Our own reads the maps of `taps` where there are some. A manifest that is wrong, or a file that
+    is not the one it names, is refused in the log.
     """
     for place in places:
         manifest = place / MANIFEST
         if manifest.is_file() and (found := given(manifest, threads)):
             return found
     if taps is not None and TAPPED.is_file():
-        return PoseNetwork(TAPPED, threads, taps=OnnxNetwork(taps, threads))
+        return PoseNetwork(TAPPED, threads, taps=taps)
     return PoseNetwork(threads=threads) if BUILT_IN.is_file() else None
 
 

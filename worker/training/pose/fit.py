@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from shared.errors import InputError
-from worker.pipeline.architectures.backbones import Taps
+from worker.pipeline.runtime import Network
 from worker.training.pose.loss import mirror, to_tensors, total_loss
 from worker.training.pose.network import PICTURE_PX, KeypointNet
 from worker.training.pose.stream import BATCH, Batch, Drawer, draw_batches
@@ -74,7 +74,7 @@ class Run:
     """A network in training, its average, its optimiser and how far it is."""
 
     def __init__(
-        self, folder: Path, seed: int, taps: Taps | None = None, start: Path | None = None
+        self, folder: Path, seed: int, taps: Network | None = None, start: Path | None = None
     ) -> None:
         torch.manual_seed(seed)
         self.file, self.taps, self.grown = folder / CHECKPOINT, taps, start is not None
@@ -136,8 +136,8 @@ class Run:
         """Return what the frozen encoder sees."""
         if self.taps is None:
             return ()
-        with torch.no_grad():
-            return tuple(found.float() for found in self.taps(picture))
+        found = self.taps.run({"pictures": picture.contiguous().numpy()})
+        return tuple(torch.from_numpy(maps) for maps in found.values())
 
     def follow(self) -> None:
         """Let the averaged weights follow the trained ones."""
@@ -168,7 +168,7 @@ def fit(
     budget: Budget,
     drawers: int,
     on_step: OnStep,
-    taps: Taps | None = None,
+    taps: Network | None = None,
     start: Path | None = None,
 ) -> Run:
     """Train until the budget is used up and return the run. Raises OtherRun.

@@ -8,9 +8,8 @@ import torch
 from typer.testing import CliRunner
 
 from cli.main import app
-from worker.pipeline.architectures.backbones import MobileNetV3Small
+from worker.pipeline import run
 from worker.pipeline.architectures.inputs import TAPS
-from worker.pipeline.encode.convert import taps_module
 from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.runtime import OnnxNetwork
 from worker.training.pose import fit as fitting
@@ -76,38 +75,49 @@ def test_the_exported_network_gives_the_same_numbers(trained, tmp_path, drawn):
     assert np.allclose(found["heat"].sum(axis=(2, 3)), 1, atol=1e-3)
 
 
-@pytest.fixture
-def encoder_file(tmp_path):
-    torch.manual_seed(5)
-    torch.save(MobileNetV3Small().state_dict(), tmp_path / "encoder.pth")
-    return tmp_path / "encoder.pth"
+class Noise:
+    """Stands for MobileNetV3-small: maps that have nothing to do with the pictures."""
+
+    inputs, outputs = ("pictures",), tuple(TAPS)
+
+    def run(self, inputs):
+        rng, (n, _, px, _) = np.random.default_rng(5), inputs["pictures"].shape
+        sides = [px // int(name.removeprefix("tap_")) for name in TAPS]
+        shapes = [(n, c, side, side) for c, side in zip(TAPS.values(), sides, strict=True)]
+        maps = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
+        return dict(zip(TAPS, maps, strict=True))
 
 
-def test_a_trained_network_grows_taps_and_says_the_same_before_it_learns(
-    trained, encoder_file, tmp_path, drawn
-):
-    taps = taps_module(encoder_file)
-    run = Run(tmp_path / "grown", 4, taps, trained[0])
+def test_a_trained_network_grows_taps_and_says_the_same_before_it_learns(trained, tmp_path, drawn):
+    grown = Run(tmp_path / "grown", 4, Noise(), trained[0])
     picture = to_tensors(drawn, 128).picture[:3]
     with torch.no_grad():
         before = trained[1].mean.eval()(picture)
-        after = run.mean.eval()(picture, *taps(picture))
+        after = grown.mean.eval()(picture, *grown.maps(picture))
     for one, other in zip(before, after, strict=True):
         assert torch.allclose(one, other, atol=1e-3)
-    run.progress.steps = fitting.WARM_STEPS
-    run.learn(drawn, used=0.0)
-    assert run.net.taps[0].mix.weight.abs().max() > 0
-    assert export_network(run.mean.eval(), tmp_path / "tapped.onnx") < 0.25
+    grown.progress.steps = fitting.WARM_STEPS
+    grown.learn(drawn, used=0.0)
+    assert grown.net.taps[0].mix.weight.abs().max() > 0
+    assert export_network(grown.mean.eval(), tmp_path / "tapped.onnx") < 0.25
 
 
-def test_a_folder_of_a_network_without_taps_is_refused_with_them(trained, encoder_file):
+def test_a_folder_of_a_network_without_taps_is_refused_with_them(trained):
     with pytest.raises(OtherRun):
-        Run(trained[0], 3, taps_module(encoder_file))
+        Run(trained[0], 3, Noise())
 
 
-def test_train_pose_writes_a_network_that_reads_taps(tmp_path, encoder_file, monkeypatch):
+def test_train_pose_without_the_weights_that_taps_need_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "load_taps", lambda *asked: None)
+    said = CliRunner().invoke(app, ["train", "pose", "--out", str(tmp_path), "--taps"])
+    assert said.exit_code == 2
+    assert "MobileNetV3" in said.output
+
+
+def test_train_pose_writes_a_network_that_reads_taps(tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "HELD_OUT", 6)
-    where = ["--out", str(tmp_path), "--samples", "32", "--taps", str(encoder_file)]
+    monkeypatch.setattr(run, "load_taps", lambda *asked: Noise())
+    where = ["--out", str(tmp_path), "--samples", "32", "--taps"]
     said = CliRunner().invoke(app, ["train", "pose", *where])
     assert said.exit_code == 0, said.output
     card = json.loads((tmp_path / "card.json").read_text("utf-8"))
