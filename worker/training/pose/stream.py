@@ -96,6 +96,7 @@ def fill(queue: "Queue[Batch]", seed: int, first: int, step: int) -> None:
     drawer, number = Drawer(seed), first
     while put(queue, drawer.draw(number), parent):
         number += step
+    queue.cancel_join_thread()  # nobody reads what is still in it
 
 
 def put(queue: "Queue[Batch]", batch: Batch, parent: int) -> bool:

@@ -1,6 +1,11 @@
 """What is drawn: the same again from the same seed, and labels that fit the picture."""
 
+import subprocess
+import sys
+import threading
+
 import numpy as np
+import psutil
 
 from worker.pipeline.extract.keypoints import NAMES
 from worker.training.pose.loss import mirror
@@ -45,3 +50,24 @@ def test_a_mirrored_mirror_is_the_batch(drawn):
     assert np.allclose(twice.points, drawn.points, atol=1e-6)
     assert (twice.picture == drawn.picture).all()
     assert np.allclose(twice.view, drawn.view)
+
+
+KEEPS_DRAWING = """
+import multiprocessing as mp, time
+from worker.training.pose.stream import draw_batches
+if __name__ == "__main__":
+    batches = draw_batches(1, 0, 1)
+    next(batches)
+    print(mp.active_children()[0].pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_drawer_ends_when_the_training_was_killed(tmp_path):
+    (tmp_path / "keeps.py").write_text(KEEPS_DRAWING)
+    training = subprocess.Popen([sys.executable, tmp_path / "keeps.py"], stdout=subprocess.PIPE)
+    drawer = psutil.Process(int(training.stdout.readline()))
+    training.kill()
+    training.communicate()
+    while drawer.is_running() and drawer.status() != psutil.STATUS_ZOMBIE:
+        threading.Event().wait(0.1)  # the test's own time limit ends it
