@@ -21,6 +21,7 @@ from worker.pipeline.encode.loading import find_graph
 from worker.pipeline.encode.mel import log_mel
 from worker.pipeline.encode.whisper import MAX_POSITIONS, WIDTH, position_table, summary
 from worker.pipeline.encode.whisper_graph import encoder_graph
+from worker.pipeline.extract import pose
 from worker.pipeline.runtime import OnnxNetwork
 from worker.training.features import sound_of
 
@@ -46,10 +47,10 @@ def measure(size: Size) -> list[Figure]:
 
 
 def served_files() -> list[Path]:
-    """List the files that a CPU worker reads."""
+    """List the files that a CPU worker reads, our own keypoint network's among them."""
     chosen = settings()
     cache_dir = chosen.cache_dir.expanduser()
-    found = []
+    found = [path for path in (pose.BUILT_IN, pose.TAPPED) if path.is_file()]
     for role in weights.ROLES:
         look = find_graph if role in GRAPHS else weights.find
         file = look(role, chosen.weights_dir, cache_dir)
