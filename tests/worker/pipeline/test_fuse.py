@@ -76,7 +76,7 @@ def test_no_single_sign_ever_adds_more_than_the_cap(sign):
 
 def test_a_sign_beyond_the_cap_is_cut():
     strong = TABLE.sign("hiss").model_copy(update={"effect": Effect(kind="expert", value=9.0)})
-    table = TABLE.model_copy(update={"signs": (strong,)})
+    table = TABLE.with_signs((strong,))
     assert np.abs(contribution(table, reading("hiss", 1.0))).max() == TABLE.cap_nats
 
 

@@ -14,6 +14,7 @@ from worker.pipeline.extract.track import match
 
 BOX = (0.3, 0.3, 0.7, 0.7)
 SIZE = (320, 240)
+WHOLE = np.float32([[0, 0, 1, 1]])  # the square that a mask covers
 
 
 def scene(noise, middle=(0.5, 0.5)):
@@ -51,9 +52,16 @@ def test_a_networks_silhouette_replaces_the_box(noise):
     half = truth.copy()
     half[:, 160:] = False  # the network sees only a part, and is sure of it
     small = cv2.resize(half.astype(np.uint8) * 255, (MASK_PX, MASK_PX))
-    prior = small[None], np.float32([[0, 0, 1, 1]])
-    mask = silhouettes(picture[None], [BOX], prior)[0]
-    assert overlap(mask, half) > 0.7
+    mask = silhouettes(picture[None], [BOX], (small[None], WHOLE))[0]
+    assert overlap(mask, half) > 0.95
+
+
+def test_a_networks_silhouette_that_leaves_the_box_nearly_empty_is_not_believed(noise):
+    picture, truth = scene(noise)
+    speck = np.zeros((1, MASK_PX, MASK_PX), np.uint8)
+    speck[:, 32:36, 32:36] = 255
+    mask = silhouettes(picture[None], [BOX], (speck, WHOLE))[0]
+    assert overlap(mask, truth) > 0.8
 
 
 def test_pictures_without_a_box_have_no_silhouette(noise):

@@ -37,7 +37,7 @@ MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the 
 PICTURE_INTERVAL_S = 0.5  # the seed's sampler: 0, 0.5, 1.0 ... s
 PICTURE_SIDE_PX = 640
 GREY_MAX_FPS = 30.0
-LEAST_AVERAGED = 4  # rows of luma into one of the grey stream, where there are as many
+LEAST_AVERAGED = 3  # rows of luma into one of the grey stream, where there are as many
 
 # A demuxer that follows other files (hls, concat, dash) must never be chosen by content.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg"
@@ -367,7 +367,7 @@ def luma_at(frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def thinned(luma: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
-    """Leave rows out so that no more than four to seven are averaged into one: reads less."""
+    """Leave rows out so that no more than three to five are averaged into one: reads less."""
     return luma[:: max(1, luma.shape[0] // (LEAST_AVERAGED * height))]
 
 

@@ -19,6 +19,7 @@ FITTING_ROUNDS = 4
 INLIER_PX = 0.25  # per step; flow noise on texture
 HALVING = 2  # of both sides before flow is looked for: at the preset's 4 a thin tail has none
 DESCENTS = 6  # a patch starts from the step before: the preset's 12 find nothing better
+STRIDE_PX = 6  # from patch to patch: at the preset's 4 there are twice as many, at 8 none overlap
 MIN_TEXTURE = 4.0  # grey levels of gradient; below it flow is guessed
 TEXTURE_EVERY = 5  # steps; texture changes slowly
 
@@ -66,6 +67,7 @@ class Follower:
         self.solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self.solver.setFinestScale(0)
         self.solver.setGradientDescentIterations(DESCENTS)
+        self.solver.setPatchStride(STRIDE_PX)
         self.last: NDArray[np.uint8] | None = None
         self.dense: NDArray[np.float32] | None = None  # of the step before: where to start from
         self.blocks: list[NDArray[np.float32]] = []

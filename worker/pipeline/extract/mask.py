@@ -1,6 +1,6 @@
-"""Separates the pet from its background: one silhouette a picture, by GrabCut inside its box.
+"""Separates the pet from its background: one silhouette a picture, over the square around its box.
 
-A network's silhouettes, where there is one, are where GrabCut starts and the box is not.
+The keypoint network's where it sees one, GrabCut's inside the box where it does not.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,9 +16,9 @@ MASK_PX = 64  # as `keypoints.MASK_PX`: a silhouette's side, over the square aro
 CUT_PX = 96  # side of the square that GrabCut sees; at 64 px thin legs are lost
 MOST_CUTS = 8  # pictures of one clip; the others' silhouettes lie between their neighbours'
 ROUNDS = 1  # more cost as much again and gain nothing (docs/signals.md)
-SURE_BACK, SURE_PET = 0.1, 0.9  # a network's probabilities that are not to be argued with
 CORE = 0.25  # of half the box's sides: the ellipse in its middle that is the pet for sure
 LEAST, MOST = 0.15, 0.97  # share of its box that a silhouette may fill
+HALF = 127
 SPECK = 0.2  # of the largest piece: smaller ones are dropped
 ROUNDNESS = 2.5  # of the superellipse that stands in where GrabCut finds no silhouette
 
@@ -30,35 +30,47 @@ Each = Callable[[Callable[[int], Masks], Iterable[int]], Iterable[Masks]]
 def silhouettes(
     pictures: NDArray[np.uint8],
     boxes: Sequence[Box | None],
-    prior: Silhouettes | None = None,
+    seen: Silhouettes | None = None,
     each: Each = map,
 ) -> Masks:
     """Return masks (n, 64, 64) uint8 over the square around each box (`crop.square_of`).
 
-    255 is the pet; all 0 where there is no box. `prior`: a network's masks (n, k, k) uint8 over
-    its own squares (n, 4), rows of zeros where it says nothing. `each` cuts as `map` does, in
-    threads of its own if it likes.
+    255 is the pet; all 0 where there is no box. `seen`: a network's masks (n, k, k) uint8 over its
+    own squares (n, 4). Pictures in which it sees nothing that can be a pet are cut out, by `each`
+    as `map` does, in threads of its own if it likes.
     """
+    size = (pictures.shape[2], pictures.shape[1])
     masks = np.zeros((len(pictures), MASK_PX, MASK_PX), np.uint8)
-    known = [i for i, b in enumerate(boxes) if b is not None]
-    if not known:
+    unseen: list[int] = []
+    for i, box in enumerate(boxes):
+        if box is not None and not (seen and lay(masks[i], seen[0][i], seen[1][i], box, size)):
+            unseen.append(i)
+    if not unseen:
         return masks
-    chosen = [known[k] for k in spread(len(known), MOST_CUTS)]
+    chosen = [unseen[k] for k in spread(len(unseen), MOST_CUTS)]
 
     def cut(i: int) -> Masks:
         box = boxes[i]
         assert box is not None
-        return cut_out(pictures[i], box, prior_of(prior, i, box, pictures[i]))
+        return cut_out(pictures[i], box)
 
     masks[chosen] = np.stack(list(each(cut, chosen)))
-    if prior is None:
-        return between(masks, known, chosen)
-    for i in set(known) - set(chosen):  # the network saw these; a blend of neighbours did not
-        box = boxes[i]
-        assert box is not None
-        target = square_of(box, (pictures.shape[2], pictures.shape[1]))
-        masks[i] = resampled(prior[0][i], prior[1][i], target, MASK_PX)
-    return masks
+    return between(masks, unseen, chosen)
+
+
+def lay(
+    onto: Masks, mask: Masks, square: NDArray[np.float32], box: Box, size: tuple[int, int]
+) -> bool:
+    """Lay a network's mask over the square around a box, if it can be the pet; tell whether."""
+    if not mask.any():
+        return False
+    found = resampled(mask, square, square_of(box, size), MASK_PX)
+    across, down = placed(box, size, MASK_PX)
+    inside = (np.abs(across) <= 1) & (np.abs(down[:, None]) <= 1)
+    if not inside.any() or not LEAST <= (found[inside] > HALF).mean() <= MOST:
+        return False
+    onto[:] = found
+    return True
 
 
 def spread(count: int, most: int) -> list[int]:
@@ -78,16 +90,6 @@ def between(masks: Masks, known: list[int], chosen: list[int]) -> Masks:
     return masks
 
 
-def prior_of(
-    prior: Silhouettes | None, i: int, box: Box, picture: NDArray[np.uint8]
-) -> Masks | None:
-    """Return a network's mask of one picture (96, 96) over the box's square, None without one."""
-    if prior is None or not prior[0][i].any():
-        return None
-    target = square_of(box, (picture.shape[1], picture.shape[0]))
-    return resampled(prior[0][i], prior[1][i], target, CUT_PX)
-
-
 def resampled(mask: Masks, square: NDArray[np.float32], target: Square, side_px: int) -> Masks:
     """Return a mask (r, c) over one rectangle as (side, side) over another; 0 outside its own."""
     rows, columns = mask.shape
@@ -99,17 +101,17 @@ def resampled(mask: Masks, square: NDArray[np.float32], target: Square, side_px:
     return np.asarray(cv2.remap(mask, across, down, cv2.INTER_LINEAR), np.uint8)
 
 
-def cut_out(picture: NDArray[np.uint8], box: Box, prior: Masks | None = None) -> Masks:
+def cut_out(picture: NDArray[np.uint8], box: Box) -> Masks:
     """Return one silhouette (64, 64) uint8 over the square around a box.
 
     GrabCut (Rother et al. 2004): colours outside the box are background's, those inside the pet's
     until they prove otherwise. Where the result cannot be, a rounded box stands in.
     """
     cut = square_cut(picture, box, CUT_PX)
-    across, down = placed(box, (picture.shape[1], picture.shape[0]))
+    across, down = placed(box, (picture.shape[1], picture.shape[0]), CUT_PX)
     inside = (np.abs(across) <= 1) & (np.abs(down[:, None]) <= 1)
     stand_in = np.abs(across) ** ROUNDNESS + np.abs(down[:, None]) ** ROUNDNESS <= 1
-    start = first_guess(inside, across**2 + down[:, None] ** 2 <= CORE**2, prior)
+    start = first_guess(inside, across**2 + down[:, None] ** 2 <= CORE**2)
     rows, columns = shown(across, down)
     found = np.zeros_like(start)
     if (start[rows, columns] == cv2.GC_BGD).any() and (start == cv2.GC_PR_FGD).any():
@@ -121,10 +123,12 @@ def cut_out(picture: NDArray[np.uint8], box: Box, prior: Masks | None = None) ->
     )
 
 
-def placed(box: Box, size: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the square's columns and rows (96,) in half box sides from the box's middle."""
+def placed(
+    box: Box, size: tuple[int, int], side_px: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the square's columns and rows (side,) in half box sides from the box's middle."""
     x0, y0, x1, y1 = square_of(box, size)
-    steps = (np.arange(CUT_PX) + 0.5) / CUT_PX
+    steps = (np.arange(side_px) + 0.5) / side_px
     half = max((box[2] - box[0]) / 2, 1e-3), max((box[3] - box[1]) / 2, 1e-3)
     across = (x0 + steps * (x1 - x0) - (box[0] + box[2]) / 2) / half[0]
     down = (y0 + steps * (y1 - y0) - (box[1] + box[3]) / 2) / half[1]
@@ -138,16 +142,10 @@ def shown(across: NDArray[np.float64], down: NDArray[np.float64]) -> tuple[slice
     return rows, columns
 
 
-def first_guess(inside: NDArray[np.bool_], core: NDArray[np.bool_], prior: Masks | None) -> Masks:
-    """Return GrabCut's labels to start from: the box, or a network's probabilities."""
-    if prior is None:
-        start = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD)
-        start[core] = cv2.GC_FGD
-        return start.astype(np.uint8)
-    chance = prior / 255.0
-    start = np.where(chance >= 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-    start[chance < SURE_BACK] = cv2.GC_BGD
-    start[chance > SURE_PET] = cv2.GC_FGD
+def first_guess(inside: NDArray[np.bool_], core: NDArray[np.bool_]) -> Masks:
+    """Return GrabCut's labels to start from: the box, and the pet in its middle."""
+    start = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD)
+    start[core] = cv2.GC_FGD
     return start.astype(np.uint8)
 
 

@@ -4,6 +4,7 @@ An event is acoustic only; what made it is for the tagger (`tag.py`) to say, whe
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import scipy.fft
@@ -91,7 +92,8 @@ def frame_levels(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float
     n = len(samples) // hop
     if n < 2:
         return np.empty(0)
-    power = (samples[: n * hop].astype(np.float64).reshape(n, hop) ** 2).mean(axis=1)
+    pieces = samples[: n * hop].reshape(n, hop)
+    power = np.einsum("nh,nh->n", pieces, pieces).astype(np.float64) / hop
     return np.asarray(10 * np.log10((power[:-1] + power[1:]) / 2 + 1e-12))
 
 
@@ -157,8 +159,9 @@ def tilt(frequencies: NDArray[np.float64], power: NDArray[np.float32], rate_hz: 
     From 125 Hz to the highest octave that the native rate holds; a whine that reaches 10 kHz falls
     less than a growl.
     """
-    lows = TILT_FROM_HZ * 2.0 ** np.arange(int(np.log2(rate_hz / 2 / TILT_FROM_HZ)))
-    bands = [power[(frequencies >= low) & (frequencies < 2 * low)] for low in lows]
+    octaves = int(np.log2(rate_hz / 2 / TILT_FROM_HZ))
+    edges = np.searchsorted(frequencies, TILT_FROM_HZ * 2.0 ** np.arange(octaves + 1))
+    bands = [power[a:b] for a, b in pairwise(edges)]
     levels = [10 * np.log10(float(band.mean()) + 1e-12) for band in bands if len(band)]
     return float(np.polyfit(np.arange(len(levels)), levels, 1)[0]) if len(levels) > 1 else 0.0
 
@@ -176,24 +179,25 @@ def pitch_track(
         samples = np.pad(samples, (0, size - len(samples)))
     frames = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop].astype(np.float64)
     frames = frames - frames.mean(axis=1, keepdims=True)
-    curve = nsdf(frames)  # (frames, lags)
     low = max(2, int(rate_hz / F0_RANGE_HZ[1]))
     high = min(int(rate_hz / F0_RANGE_HZ[0]), size // 2)
-    pairs = [first_peak(row, low, high) for row in curve[:, : high + 2]]
+    pairs = [first_peak(row, low, high) for row in nsdf(frames, high + 2)]
     lag, clarity = np.array(pairs).T
     return rate_hz / lag, clarity
 
 
-def nsdf(frames: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the normalised square difference function of frames (n, size), in [-1, 1]."""
+def nsdf(frames: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
+    """Return the normalised square difference function of frames (n, size) at the first lags, in
+    [-1, 1]."""
     size = frames.shape[1]
-    n = scipy.fft.next_fast_len(2 * size, real=True)
+    n = scipy.fft.next_fast_len(size + lags, real=True)
     spectrum = scipy.fft.rfft(frames, n, axis=1)
-    correlation = scipy.fft.irfft(np.abs(spectrum) ** 2, n, axis=1)[:, :size]
+    power = spectrum.real**2 + spectrum.imag**2
+    correlation = scipy.fft.irfft(power, n, axis=1)[:, :lags]
     squares = np.cumsum(frames**2, axis=1)
     total = squares[:, -1:]
-    head = squares[:, ::-1]  # energy of the first size - lag samples
-    before = np.concatenate([np.zeros((len(frames), 1)), squares[:, :-1]], axis=1)
+    head = squares[:, : -lags - 1 : -1]  # energy of the first size - lag samples
+    before = np.concatenate([np.zeros((len(frames), 1)), squares[:, : lags - 1]], axis=1)
     return np.asarray(2 * correlation / (head + total - before + 1e-12))
 
 

@@ -23,6 +23,7 @@ CLASSES = {
     "bow-wow": 73, "growl": 74, "whimper": 75, "cat": 76, "purr": 77, "meow": 78, "hiss": 79,
     "caterwaul": 80, "music": 132, "silence": 494,
 }  # fmt: skip
+COLUMNS = {name: k for k, name in enumerate(CLASSES)}
 CALLS = {
     "dog": ("bark", "yip", "howl", "growl", "whimper", "pant"),
     "cat": ("meow", "purr", "hiss", "caterwaul", "growl"),
@@ -41,7 +42,7 @@ class Tags:
 
     def of(self, name: str) -> NDArray[np.float64]:
         """Return one class's score per window."""
-        column = list(CLASSES).index(name)
+        column = COLUMNS[name]
         return np.array([row[column] for row in self.scores])
 
 
@@ -158,5 +159,6 @@ def named(index: int, event: SoundEvent, tags: Tags, species: str) -> Call | Non
 
 def share_of(tags: Tags, name: str) -> float:
     """Return the share of windows in which speech or music is clear."""
-    scores = tags.of(name)
-    return round(float((scores >= SUNG_OR_SAID).mean()), 4) if len(scores) else 0.0
+    column = COLUMNS[name]
+    clear = sum(row[column] >= SUNG_OR_SAID for row in tags.scores)
+    return round(clear / len(tags.scores), 4) if tags.scores else 0.0

@@ -104,14 +104,30 @@ class Ethogram(Row):
     timeline: Sticky
     signs: tuple[Sign, ...]
 
+    @functools.cached_property
+    def by_key(self) -> dict[str, Sign]:
+        """Return the rows by key, the first of each."""
+        return {s.key: s for s in reversed(self.signs)}
+
+    @functools.cached_property
+    def pulls(self) -> dict[str, NDArray[np.float64]]:
+        """Return what one standard deviation of each sign adds to each state (5,), in nats."""
+        return {
+            s.key: np.array([s.supports.get(c, 0.0) for c in self.classes]) * nats(self, s)
+            for s in self.by_key.values()
+        }
+
     def sign(self, key: str) -> Sign:
         """Return the row of a key."""
-        return next(s for s in self.signs if s.key == key)
+        return self.by_key[key]
 
     def of(self, species: str) -> "Ethogram":
         """Return the table with one species' rows only: a key may stand once for each."""
-        rows = tuple(s for s in self.signs if species in s.species)
-        return self.model_copy(update={"signs": rows})
+        return self.with_signs(tuple(s for s in self.signs if species in s.species))
+
+    def with_signs(self, signs: tuple[Sign, ...]) -> "Ethogram":
+        """Return the table with other rows; `model_copy` would keep what is cached of these."""
+        return Ethogram.model_construct(**dict(self) | {"signs": signs})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +181,8 @@ def standardised(table: Ethogram, sign: Sign, value: float) -> float:
 
 def contribution(table: Ethogram, reading: Reading) -> NDArray[np.float64]:
     """Return what a reading adds to each state's log-odds (5,), never beyond the cap."""
-    sign = table.sign(reading.key)
-    weight = np.array([sign.supports.get(c, 0.0) for c in table.classes])
-    z = standardised(table, sign, reading.value)
-    added = weight * nats(table, sign) * reading.reliability * reading.share * z
+    z = standardised(table, table.sign(reading.key), reading.value)
+    added = table.pulls[reading.key] * reading.reliability * reading.share * z
     return np.minimum(np.maximum(added, -table.cap_nats), table.cap_nats)
 
 

@@ -1,5 +1,7 @@
 """Reads the ethogram's signs of posture and tail off what the keypoint network measured."""
 
+from statistics import median
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +45,7 @@ def read_pose(key: str, extracted: Extract) -> Reading | Missing | None:
     shown, values = measure_of(key, posture)
     if shown.sum() < FEWEST:
         return Missing(key, NOT_SHOWN[key])
-    value = float(np.median(values[shown]))
+    value = median(values[shown].tolist())
     if key == "tail_up" and value < RAISED_DEG:
         return None
     return reading(key, value, shown, extracted)
