@@ -83,7 +83,8 @@ def take(request: Request, upload: FileStorage) -> Answer:
     file = content.under(clip_id)
     upload.stream.seek(0, os.SEEK_SET)
     storage.put(clips.media_key(clip_id), upload.stream, content_type=file.content_type)
-    with transaction() as session:
+    alone = single if request.idempotency_key is None else transaction
+    with alone() as session:
         return _once(session, request, fingerprint, lambda: _accept(session, request, pet, file))
 
 
@@ -105,9 +106,9 @@ def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes
 
 
 def _accept(session: Session, request: Request, pet: Pet, file: StoredFile) -> Answer:
-    clip = clips.accept(session, pet, file, request.told)
     deadline = jobs.checked_deadline(request.expires_at)
-    job = jobs.submit(session, clip, expires_at=deadline, bundle=request.bundle)
+    told, bundle = request.told, request.bundle
+    job = jobs.accept(session, pet, file, told, expires_at=deadline, bundle=bundle)
     return _answer(job, is_duplicate=False)
 
 
@@ -239,5 +240,5 @@ def _same(session: Session, upload: Upload) -> Job | None:
 
 def _submit(session: Session, upload: Upload, file: StoredFile) -> Job:
     pet = pets.get(session, upload.account_id, upload.pet_id)
-    clip = clips.accept(session, pet, file, uploads.told(upload))
-    return jobs.submit(session, clip, expires_at=upload.job_expires_at, bundle=upload.bundle)
+    told, deadline = uploads.told(upload), upload.job_expires_at
+    return jobs.accept(session, pet, file, told, expires_at=deadline, bundle=upload.bundle)

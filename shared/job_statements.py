@@ -4,29 +4,51 @@ Each does in one way to Postgres all that must happen together: the job, its att
 is owed, what is due for deletion, the assessment, the events.
 """
 
-from sqlalchemy import TextClause, bindparam, select, text
-from sqlalchemy.orm import joinedload
+from sqlalchemy import FromClause, TextClause, bindparam, select, text
+from sqlalchemy.orm import contains_eager, joinedload
 
-from shared import assessments, events
-from shared.models import Job
+from shared import assessments, clips, events
+from shared.models import Clip, Job
 
 IN_HAND = text("SELECT count(*) FROM jobs WHERE account_id = :account_id AND finished_at IS NULL")
 
 WHOLE = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
 ONE = WHOLE.where(Job.account_id == bindparam("account_id"), Job.id == bindparam("job_id"))
 
-SUBMIT = text("""
-WITH made AS (
+ROOM = f":most > ({IN_HAND})"
+
+
+def _queued(clip_id: str, where: str) -> str:
+    """Write the CTEs that queue a job of a clip and owe its ring."""
+    return f"""
+made AS (
     INSERT INTO jobs (id, account_id, clip_id, expires_at, retry_of, bundle)
-    SELECT :id, :account_id, :clip_id, :expires_at, :retry_of, :bundle
-     WHERE :most > (SELECT count(*) FROM jobs
-                     WHERE account_id = :account_id AND finished_at IS NULL)
+    SELECT :id, :account_id, {clip_id}, :expires_at, :retry_of, :bundle {where}
     RETURNING *),
 owed AS (
     INSERT INTO outbox (job_id, queue, due_at)
     SELECT id, step, now() + make_interval(secs => :re_ring_s) FROM made)
-SELECT * FROM made
-""")
+"""  # noqa: S608 - both are among the literals below
+
+
+def _listed(row: str, table: FromClause) -> str:
+    return ", ".join(f"{row}.{column.name}" for column in table.columns)
+
+
+SUBMIT = select(Job).from_statement(
+    text(f"WITH {_queued(':clip_id', f'WHERE {ROOM}')} SELECT * FROM made")  # noqa: S608
+)
+JOBS, CLIPS = Job.__table__, Clip.__table__
+ACCEPT = (
+    select(Job)
+    .options(contains_eager(Job.clip))
+    .from_statement(
+        text(f"""
+WITH {clips.ACCEPTED.format(room=ROOM)} {_queued("accepted.id", "FROM accepted")}
+SELECT {_listed("made", JOBS)}, {_listed("accepted", CLIPS)} FROM made, accepted
+""").columns(*JOBS.columns, *CLIPS.columns)  # noqa: S608 - literals and names of our columns
+    )
+)
 
 SAME = text("""
 SELECT jobs.id

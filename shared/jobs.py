@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, TextClause, select
+from sqlalchemy import Select, TextClause
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
-from shared import alerts, assessments, events, outbox, shadows
+from shared import alerts, assessments, clips, events, outbox, shadows
 from shared import job_statements as sql
+from shared.clips import StoredFile, Told
 from shared.errors import (
     AttemptsExhausted,
     BadDeadline,
@@ -28,8 +29,9 @@ from shared.errors import (
     TooManyJobs,
     TransientError,
     UnknownBundle,
+    UploadRefused,
 )
-from shared.models import Clip, Job, JobStatus, Step
+from shared.models import Clip, Job, JobStatus, Pet, Step
 from shared.queue import Queue
 from shared.settings import settings
 
@@ -73,35 +75,45 @@ class LeaseLost(TailTrendError):
 # --- for the API -----------------------------------------------------------------------------
 
 
+def accept(
+    session: Session,
+    pet: Pet,
+    file: StoredFile,
+    told: Told,
+    *,
+    expires_at: datetime | None = None,
+    bundle: str | None = None,
+) -> Job:
+    """Make a clip of a stored file and queue its analysis, both or neither.
+
+    Raises BadRecordedAt, TooManyJobs, and UploadRefused when the file came too late.
+    """
+    values = _new(pet.account_id, expires_at=expires_at, bundle=bundle)
+    values |= clips.columns(file, told) | {"pet_id": pet.id}
+    job: Job | None = session.scalar(sql.ACCEPT, values)
+    if job is None:
+        check_room(session, pet.account_id)
+        raise UploadRefused("The upload took too long; send it again.")
+    return _to_be_rung(session, job)
+
+
 def submit(
     session: Session,
     clip: Clip,
     *,
-    expires_at: datetime | None = None,
     retry_of: uuid.UUID | None = None,
     bundle: str | None = None,
 ) -> Job:
-    """Queue an analysis of a clip, by the bundle of a name or the server's own.
+    """Queue another analysis of a clip, by the bundle of a name or the server's own.
 
     Raises TooManyJobs.
     """
-    values = {
-        "id": uuid7(),
-        "account_id": clip.account_id,
-        "clip_id": clip.id,
-        "expires_at": expires_at,
-        "retry_of": retry_of,
-        "bundle": bundle,
-        "most": settings().max_unfinished_jobs,
-        "re_ring_s": settings().re_ring_s,
-    }
-    job: Job | None = session.scalar(select(Job).from_statement(sql.SUBMIT), values)
+    values = _new(clip.account_id, retry_of=retry_of, bundle=bundle) | {"clip_id": clip.id}
+    job: Job | None = session.scalar(sql.SUBMIT, values)
     if job is None:
         raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
     set_committed_value(job, "clip", clip)
-    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
-    outbox.ring_after_commit(session, job.id, Queue.EXTRACT)
-    return job
+    return _to_be_rung(session, job)
 
 
 def check_room(session: Session, account_id: uuid.UUID) -> None:
@@ -330,6 +342,30 @@ def expire_overdue(session: Session) -> int:
 
 
 # --- inside ----------------------------------------------------------------------------------
+
+
+def _new(
+    account_id: uuid.UUID,
+    *,
+    expires_at: datetime | None = None,
+    retry_of: uuid.UUID | None = None,
+    bundle: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "account_id": account_id,
+        "expires_at": expires_at,
+        "retry_of": retry_of,
+        "bundle": bundle,
+        "most": settings().max_unfinished_jobs,
+        "re_ring_s": settings().re_ring_s,
+    }
+
+
+def _to_be_rung(session: Session, job: Job) -> Job:
+    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
+    outbox.ring_after_commit(session, job.id, Queue.EXTRACT)
+    return job
 
 
 def _held(lease: Lease) -> dict[str, Any]:

@@ -14,5 +14,5 @@ CONTROL = from_environment()
 clips.reserve = functools.partial(clips.reserve, for_s=25.0)
 clips.reserve.__name__ = "reserve"
 boundaries.around_verb(CONTROL, clips, "reserve")
-boundaries.around_verb(CONTROL, jobs, "submit")
+boundaries.around_verb(CONTROL, jobs, "accept")
 boundaries.around(CONTROL, storage, "put")

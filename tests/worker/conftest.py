@@ -50,8 +50,7 @@ def submit(servers: dict[str, str]) -> Submit:
         stored = StoredFile(clip_id, hashlib.sha256(content).digest(), len(content), "video/mp4")
         with transaction() as session:
             pet = pets.get(session, account.id, pet.id)
-            clip = clips.accept(session, pet, stored, Told(None, Reason.ROUTINE, [], None))
-            return jobs.submit(session, clip).id
+            return jobs.accept(session, pet, stored, Told(None, Reason.ROUTINE, [], None)).id
 
     return _submit
 
