@@ -50,23 +50,43 @@ SELECT {_listed("made", JOBS)}, {_listed("accepted", CLIPS)} FROM made, accepted
     )
 )
 
-SAME = text("""
-SELECT jobs.id
-  FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
- WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
-   AND jobs.bundle IS NULL
+BY_OUR_BUNDLE = """jobs.bundle IS NULL
    AND assessments.bundle = (SELECT newest.bundle FROM assessments AS newest
                                JOIN jobs AS its ON its.id = newest.job_id
-                              WHERE its.bundle IS NULL ORDER BY newest.id DESC LIMIT 1)
- ORDER BY jobs.id DESC LIMIT 1
-""")
-SAME_NAMED = text("""
+                              WHERE its.bundle IS NULL ORDER BY newest.id DESC LIMIT 1)"""
+BY_NAMED_BUNDLE = "jobs.bundle = :bundle"
+NEVER = "false"
+
+
+def _same(decided: str) -> str:
+    """Write the query for the job that analysed the same bytes of a pet."""
+    return f"""
 SELECT jobs.id
   FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
  WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
-   AND jobs.bundle = :bundle
+   AND {decided}
  ORDER BY jobs.id DESC LIMIT 1
-""")
+"""  # noqa: S608 - one of the literals above
+
+
+def _reserve(decided: str) -> TextClause:
+    """Write the statement that owes a key's deletion unless a job analysed the bytes before."""
+    return text(f"""
+WITH whose AS (SELECT id FROM pets WHERE account_id = :account_id AND id = :pet_id),
+same AS ({_same(decided)}),
+owed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT :prefix, now() + make_interval(secs => :abandoned_after_s)
+      FROM whose WHERE NOT EXISTS (SELECT FROM same))
+SELECT (SELECT id FROM same) AS same FROM whose
+""")  # noqa: S608 - one of the literals above
+
+
+SAME = text(_same(BY_OUR_BUNDLE))
+SAME_NAMED = text(_same(BY_NAMED_BUNDLE))
+RESERVE = _reserve(BY_OUR_BUNDLE)
+RESERVE_NAMED = _reserve(BY_NAMED_BUNDLE)
+RESERVE_ANYWAY = _reserve(NEVER)
 
 # With `synchronous_commit` off, until the statement's commit, nobody waits for the disk and a crash
 # of Postgres may undo what was written. That is safe in these three: whoever goes on from the state

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
-from shared import alerts, assessments, clips, events, outbox, shadows
+from shared import alerts, assessments, clips, deletions, events, outbox, shadows
 from shared import job_statements as sql
 from shared.clips import StoredFile, Told
 from shared.errors import (
@@ -31,7 +31,7 @@ from shared.errors import (
     UnknownBundle,
     UploadRefused,
 )
-from shared.models import Clip, Job, JobStatus, Pet, Step
+from shared.models import Clip, Job, JobStatus, Step
 from shared.queue import Queue
 from shared.settings import settings
 
@@ -75,12 +75,41 @@ class LeaseLost(TailTrendError):
 # --- for the API -----------------------------------------------------------------------------
 
 
+def reserve(
+    session: Session,
+    account_id: uuid.UUID,
+    pet_id: uuid.UUID,
+    sha256: bytes,
+    *,
+    bundle: str | None = None,
+    force: bool = False,
+) -> uuid.UUID | Job:
+    """Choose the id of a clip to come, or find the job that analysed these bytes (`find_same`).
+
+    What is stored under the id goes unless a clip is accepted. Raises NotFound without the pet.
+    """
+    clip_id = uuid7()
+    values = {"account_id": account_id, "pet_id": pet_id, "sha256": sha256}
+    values |= {"prefix": deletions.clip_prefix(clip_id)}
+    values |= {"abandoned_after_s": clips.ABANDONED_AFTER_S}
+    if force:
+        row = session.execute(sql.RESERVE_ANYWAY, values).one_or_none()
+    elif bundle is None:
+        row = session.execute(sql.RESERVE, values).one_or_none()
+    else:
+        row = session.execute(sql.RESERVE_NAMED, values | {"bundle": bundle}).one_or_none()
+    if row is None:
+        raise NotFound
+    return clip_id if row.same is None else get(session, account_id, row.same)
+
+
 def accept(
     session: Session,
-    pet: Pet,
     file: StoredFile,
     told: Told,
     *,
+    account_id: uuid.UUID,
+    pet_id: uuid.UUID,
     expires_at: datetime | None = None,
     bundle: str | None = None,
 ) -> Job:
@@ -88,11 +117,11 @@ def accept(
 
     Raises BadRecordedAt, TooManyJobs, and UploadRefused when the file came too late.
     """
-    values = _new(pet.account_id, expires_at=expires_at, bundle=bundle)
-    values |= clips.columns(file, told) | {"pet_id": pet.id}
+    values = _new(account_id, expires_at=expires_at, bundle=bundle) | {"pet_id": pet_id}
+    values |= clips.columns(file, told)
     job: Job | None = session.scalar(sql.ACCEPT, values)
     if job is None:
-        check_room(session, pet.account_id)
+        check_room(session, account_id)
         raise UploadRefused("The upload took too long; send it again.")
     return _to_be_rung(session, job)
 

@@ -178,7 +178,8 @@ def _job(session: Session) -> uuid.UUID:
     account = accounts.create(session, "cell")
     pet = pets.create(session, account.id, name="Rex", species=Species.DOG)
     file = StoredFile(clips.reserve(session), uuid.uuid4().bytes * 2, 1, "video/mp4")
-    return jobs.accept(session, pet, file, Told(None, Reason.ROUTINE, [], None)).id
+    told = Told(None, Reason.ROUTINE, [], None)
+    return jobs.accept(session, file, told, account_id=account.id, pet_id=pet.id).id
 
 
 def _ring(cell: Cell, job_id: uuid.UUID) -> None:

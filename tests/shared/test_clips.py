@@ -80,7 +80,7 @@ def test_a_time_that_cannot_be_true_is_refused(recorded_at):
 def accept(pet, clip_id):
     with transaction() as session:
         file = StoredFile(clip_id, b"\0" * 32, 1, "video/mp4")
-        return jobs.accept(session, pet, file, TOLD).clip
+        return jobs.accept(session, file, TOLD, account_id=pet.account_id, pet_id=pet.id).clip
 
 
 def test_a_reserved_key_is_owed_until_a_clip_is_accepted():
