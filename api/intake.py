@@ -19,7 +19,7 @@ from shared import clips, idempotency, jobs, pets, storage, uploads
 from shared.clips import StoredFile, Told
 from shared.db import single, transaction
 from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
-from shared.models import Job, Pet, Upload
+from shared.models import Job, Upload
 from shared.settings import settings
 from shared.uploads import Announced
 
@@ -75,39 +75,50 @@ def take(request: Request, upload: FileStorage) -> Answer:
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
     with single() as session:
-        pet = pets.get(session, request.account_id, request.pet_id)
-        known = _known(session, request, fingerprint, content.sha256)
-        if known is not None:
-            return known
-        clip_id = clips.reserve(session)
-    file = content.under(clip_id)
-    upload.stream.seek(0, os.SEEK_SET)
-    storage.put(clips.media_key(clip_id), upload.stream, content_type=file.content_type)
-    with transaction() as session:
-        return _once(session, request, fingerprint, lambda: _accept(session, request, pet, file))
-
-
-def _known(session: Session, request: Request, fingerprint: bytes, sha256: bytes) -> Answer | None:
-    """Give what the same request, or the same bytes, were answered before they are stored again."""
-    account_id, key = request.account_id, request.idempotency_key
-    if key is not None:
-        before = idempotency.find(session, account_id, key, fingerprint)
+        before = _before(session, request, fingerprint)
         if before is not None:
             return before
-    request.check()  # not before: a request may be repeated after its deadline
-    if request.force:
-        return None
-    same = jobs.find_same(session, account_id, request.pet_id, sha256, bundle=request.bundle)
-    if same is None:
-        return None
-    with transaction() as kept:
-        return _once(kept, request, fingerprint, lambda: _answer(same, is_duplicate=True))
+        request.check()  # not before: a request may be repeated after its deadline
+        found = _reserve(session, request, content.sha256)
+    alone = single if request.idempotency_key is None else transaction
+    if isinstance(found, Job):
+        with alone() as session:
+            return _once(session, request, fingerprint, lambda: _answer(found, is_duplicate=True))
+    file = content.under(found)
+    upload.stream.seek(0, os.SEEK_SET)
+    storage.put(clips.media_key(found), upload.stream, content_type=file.content_type)
+    with alone() as session:
+        return _once(session, request, fingerprint, lambda: _accept(session, request, file))
 
 
-def _accept(session: Session, request: Request, pet: Pet, file: StoredFile) -> Answer:
-    clip = clips.accept(session, pet, file, request.told)
-    deadline = jobs.checked_deadline(request.expires_at)
-    job = jobs.submit(session, clip, expires_at=deadline, bundle=request.bundle)
+def _before(session: Session, request: Request, fingerprint: bytes) -> Answer | None:
+    """Give what the same request was answered."""
+    if request.idempotency_key is None:
+        return None
+    return idempotency.find(session, request.account_id, request.idempotency_key, fingerprint)
+
+
+def _reserve(session: Session, request: Request, sha256: bytes) -> uuid.UUID | Job:
+    return jobs.reserve(
+        session,
+        request.account_id,
+        request.pet_id,
+        sha256,
+        bundle=request.bundle,
+        force=request.force,
+    )
+
+
+def _accept(session: Session, request: Request, file: StoredFile) -> Answer:
+    job = jobs.accept(
+        session,
+        file,
+        request.told,
+        account_id=request.account_id,
+        pet_id=request.pet_id,
+        expires_at=jobs.checked_deadline(request.expires_at),
+        bundle=request.bundle,
+    )
     return _answer(job, is_duplicate=False)
 
 
@@ -238,6 +249,12 @@ def _same(session: Session, upload: Upload) -> Job | None:
 
 
 def _submit(session: Session, upload: Upload, file: StoredFile) -> Job:
-    pet = pets.get(session, upload.account_id, upload.pet_id)
-    clip = clips.accept(session, pet, file, uploads.told(upload))
-    return jobs.submit(session, clip, expires_at=upload.job_expires_at, bundle=upload.bundle)
+    return jobs.accept(
+        session,
+        file,
+        uploads.told(upload),
+        account_id=upload.account_id,
+        pet_id=upload.pet_id,
+        expires_at=upload.job_expires_at,
+        bundle=upload.bundle,
+    )

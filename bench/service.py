@@ -142,5 +142,5 @@ def count_done() -> int:
 
 def _close_clients() -> None:
     db.engine().dispose()
-    for cached in (db.engine, queue.publisher, queue._redis, storage.client, settings):
+    for cached in (db.engine, queue._redis, storage.client, settings):
         cached.cache_clear()

@@ -127,8 +127,7 @@ def _assess(session: Session, pet: Pet, one: Observation, number: int) -> None:
     told = Told(
         *(one.recorded_at, Reason(one.reason), _tags(one), None, Retention.DELETE_AFTER_ANALYSIS)
     )
-    clip = clips.accept(session, pet, file, told)
-    job = jobs.submit(session, clip)
+    job = jobs.accept(session, file, told, account_id=pet.account_id, pet_id=pet.id)
     lease = jobs.claim(session, job.id, Step.EXTRACT, worker="simulated")
     assert lease is not None
     for step in (Step.ENCODE, Step.FUSE):

@@ -5,8 +5,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, exists, func, select, text, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.orm import Session, joinedload
 from uuid_utils.compat import uuid7
 
@@ -18,7 +19,6 @@ from shared.errors import (
     NotAVideo,
     NotFound,
     UploadEmpty,
-    UploadRefused,
 )
 from shared.models import Assessment, Clip, Job, Pet, Reason, Retention
 
@@ -28,22 +28,22 @@ CLOCK_TOLERANCE = timedelta(minutes=5)  # phones run ahead
 SNIFFED_BYTES = 4096
 UNANALYSED_DAYS = 7  # how long media waits that is kept for an analysis which never succeeds
 
-# The reservation goes with it, and media that is not kept is owed a deletion.
-ACCEPT = text("""
-WITH taken AS (DELETE FROM deletions WHERE prefix = :reserved RETURNING prefix),
+# For the statement that makes a clip with its job: it says by `{room}` whether it may. The
+# reservation goes with it, and media that is not kept is owed a deletion.
+ACCEPTED = """
+taken AS (DELETE FROM deletions WHERE prefix = :reserved AND {room} RETURNING prefix),
 accepted AS (
     INSERT INTO clips (id, account_id, pet_id, storage_key, sha256, size_bytes, content_type,
                        recorded_at, reason, tags, note, retention, media_expires_at)
-    SELECT :id, :account_id, :pet_id, :storage_key, :sha256, :size_bytes, :content_type,
+    SELECT :clip_id, :account_id, :pet_id, :storage_key, :sha256, :size_bytes, :content_type,
            :recorded_at, :reason, CAST(:tags AS text[]), :note, :retention,
            now() + make_interval(days => CAST(:kept_days AS int))
       FROM taken
     RETURNING *),
 doomed AS (
     INSERT INTO deletions (prefix, due_at)
-    SELECT storage_key, media_expires_at FROM accepted WHERE media_expires_at IS NOT NULL)
-SELECT * FROM accepted
-""")
+    SELECT storage_key, media_expires_at FROM accepted WHERE media_expires_at IS NOT NULL),
+"""
 
 QUICKTIME_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
@@ -113,13 +113,11 @@ def measure(chunks: Iterable[bytes]) -> Content:
     return Content(digest.digest(), size_bytes, head)
 
 
-def accept(session: Session, pet: Pet, file: StoredFile, told: Told) -> Clip:
-    """Make a clip of a stored file. Raises BadRecordedAt, UploadRefused when it came too late."""
-    values = {
+def columns(file: StoredFile, told: Told) -> dict[str, Any]:
+    """Give what ACCEPTED stores of a file and of what was told. Raises BadRecordedAt."""
+    return {
         "reserved": deletions.clip_prefix(file.clip_id),
-        "id": file.clip_id,
-        "account_id": pet.account_id,
-        "pet_id": pet.id,
+        "clip_id": file.clip_id,
         "storage_key": media_key(file.clip_id),
         "sha256": file.sha256,
         "size_bytes": file.size_bytes,
@@ -131,10 +129,6 @@ def accept(session: Session, pet: Pet, file: StoredFile, told: Told) -> Clip:
         "retention": told.retention,
         "kept_days": told.kept_days(),
     }
-    clip: Clip | None = session.scalar(select(Clip).from_statement(ACCEPT), values)
-    if clip is None:
-        raise UploadRefused("The upload took too long; send it again.")
-    return clip
 
 
 def most_days(retention: Retention, retention_days: int | None) -> int | None:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared import queue
@@ -84,16 +84,9 @@ def emit_test(session: Session, endpoint: WebhookEndpoint) -> Delivery:
 
 def ring_after_commit(session: Session, delivery_ids: Iterable[uuid.UUID]) -> None:
     """Ring for deliveries as soon as a worker can see them."""
-    owed = list(delivery_ids)
-    if owed:
-        event.listen(session, "after_commit", lambda _: _ring(owed), once=True)
+    queue.ring_after_commit(session, Queue.DELIVER, delivery_ids)
 
 
 def purge(session: Session) -> None:
     """Forget events, with their deliveries, that nobody replays any more."""
     session.execute(PURGE, {"kept_days": KEPT_DAYS})
-
-
-def _ring(delivery_ids: list[uuid.UUID]) -> None:
-    for delivery_id in delivery_ids:
-        queue.ring_soon(Queue.DELIVER, delivery_id)

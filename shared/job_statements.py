@@ -4,47 +4,89 @@ Each does in one way to Postgres all that must happen together: the job, its att
 is owed, what is due for deletion, the assessment, the events.
 """
 
-from sqlalchemy import TextClause, bindparam, select, text
-from sqlalchemy.orm import joinedload
+from sqlalchemy import FromClause, TextClause, bindparam, select, text
+from sqlalchemy.orm import contains_eager, joinedload
 
-from shared import assessments, events
-from shared.models import Job
+from shared import assessments, clips, events
+from shared.models import Clip, Job
 
 IN_HAND = text("SELECT count(*) FROM jobs WHERE account_id = :account_id AND finished_at IS NULL")
 
 WHOLE = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
 ONE = WHOLE.where(Job.account_id == bindparam("account_id"), Job.id == bindparam("job_id"))
 
-SUBMIT = text("""
-WITH made AS (
+ROOM = f":most > ({IN_HAND})"
+
+
+def _queued(clip_id: str, where: str) -> str:
+    """Write the CTEs that queue a job of a clip and owe its ring."""
+    return f"""
+made AS (
     INSERT INTO jobs (id, account_id, clip_id, expires_at, retry_of, bundle)
-    SELECT :id, :account_id, :clip_id, :expires_at, :retry_of, :bundle
-     WHERE :most > (SELECT count(*) FROM jobs
-                     WHERE account_id = :account_id AND finished_at IS NULL)
+    SELECT :id, :account_id, {clip_id}, :expires_at, :retry_of, :bundle {where}
     RETURNING *),
 owed AS (
     INSERT INTO outbox (job_id, queue, due_at)
     SELECT id, step, now() + make_interval(secs => :re_ring_s) FROM made)
-SELECT * FROM made
-""")
+"""  # noqa: S608 - both are among the literals below
 
-SAME = text("""
-SELECT jobs.id
-  FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
- WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
-   AND jobs.bundle IS NULL
+
+def _listed(row: str, table: FromClause) -> str:
+    return ", ".join(f"{row}.{column.name}" for column in table.columns)
+
+
+SUBMIT = select(Job).from_statement(
+    text(f"WITH {_queued(':clip_id', f'WHERE {ROOM}')} SELECT * FROM made")  # noqa: S608
+)
+JOBS, CLIPS = Job.__table__, Clip.__table__
+ACCEPT = (
+    select(Job)
+    .options(contains_eager(Job.clip))
+    .from_statement(
+        text(f"""
+WITH {clips.ACCEPTED.format(room=ROOM)} {_queued("accepted.id", "FROM accepted")}
+SELECT {_listed("made", JOBS)}, {_listed("accepted", CLIPS)} FROM made, accepted
+""").columns(*JOBS.columns, *CLIPS.columns)  # noqa: S608 - literals and names of our columns
+    )
+)
+
+BY_OUR_BUNDLE = """jobs.bundle IS NULL
    AND assessments.bundle = (SELECT newest.bundle FROM assessments AS newest
                                JOIN jobs AS its ON its.id = newest.job_id
-                              WHERE its.bundle IS NULL ORDER BY newest.id DESC LIMIT 1)
- ORDER BY jobs.id DESC LIMIT 1
-""")
-SAME_NAMED = text("""
+                              WHERE its.bundle IS NULL ORDER BY newest.id DESC LIMIT 1)"""
+BY_NAMED_BUNDLE = "jobs.bundle = :bundle"
+NEVER = "false"
+
+
+def _same(decided: str) -> str:
+    """Write the query for the job that analysed the same bytes of a pet."""
+    return f"""
 SELECT jobs.id
   FROM clips JOIN jobs ON clip_id = clips.id JOIN assessments ON job_id = jobs.id
  WHERE clips.account_id = :account_id AND clips.pet_id = :pet_id AND sha256 = :sha256
-   AND jobs.bundle = :bundle
+   AND {decided}
  ORDER BY jobs.id DESC LIMIT 1
-""")
+"""  # noqa: S608 - one of the literals above
+
+
+def _reserve(decided: str) -> TextClause:
+    """Write the statement that owes a key's deletion unless a job analysed the bytes before."""
+    return text(f"""
+WITH whose AS (SELECT id FROM pets WHERE account_id = :account_id AND id = :pet_id),
+same AS ({_same(decided)}),
+owed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT :prefix, now() + make_interval(secs => :abandoned_after_s)
+      FROM whose WHERE NOT EXISTS (SELECT FROM same))
+SELECT (SELECT id FROM same) AS same FROM whose
+""")  # noqa: S608 - one of the literals above
+
+
+SAME = text(_same(BY_OUR_BUNDLE))
+SAME_NAMED = text(_same(BY_NAMED_BUNDLE))
+RESERVE = _reserve(BY_OUR_BUNDLE)
+RESERVE_NAMED = _reserve(BY_NAMED_BUNDLE)
+RESERVE_ANYWAY = _reserve(NEVER)
 
 # With `synchronous_commit` off, until the statement's commit, nobody waits for the disk and a crash
 # of Postgres may undo what was written. That is safe in these three: whoever goes on from the state

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, TextClause, select
+from sqlalchemy import Select, TextClause
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
-from shared import alerts, assessments, events, outbox, shadows
+from shared import alerts, assessments, clips, deletions, events, outbox, shadows
 from shared import job_statements as sql
+from shared.clips import StoredFile, Told
 from shared.errors import (
     AttemptsExhausted,
     BadDeadline,
@@ -28,6 +29,7 @@ from shared.errors import (
     TooManyJobs,
     TransientError,
     UnknownBundle,
+    UploadRefused,
 )
 from shared.models import Clip, Job, JobStatus, Step
 from shared.queue import Queue
@@ -73,35 +75,74 @@ class LeaseLost(TailTrendError):
 # --- for the API -----------------------------------------------------------------------------
 
 
+def reserve(
+    session: Session,
+    account_id: uuid.UUID,
+    pet_id: uuid.UUID,
+    sha256: bytes,
+    *,
+    bundle: str | None = None,
+    force: bool = False,
+) -> uuid.UUID | Job:
+    """Choose the id of a clip to come, or find the job that analysed these bytes (`find_same`).
+
+    What is stored under the id goes unless a clip is accepted. Raises NotFound without the pet.
+    """
+    clip_id = uuid7()
+    values = {"account_id": account_id, "pet_id": pet_id, "sha256": sha256}
+    values |= {"prefix": deletions.clip_prefix(clip_id)}
+    values |= {"abandoned_after_s": clips.ABANDONED_AFTER_S}
+    if force:
+        row = session.execute(sql.RESERVE_ANYWAY, values).one_or_none()
+    elif bundle is None:
+        row = session.execute(sql.RESERVE, values).one_or_none()
+    else:
+        row = session.execute(sql.RESERVE_NAMED, values | {"bundle": bundle}).one_or_none()
+    if row is None:
+        raise NotFound
+    return clip_id if row.same is None else get(session, account_id, row.same)
+
+
+def accept(
+    session: Session,
+    file: StoredFile,
+    told: Told,
+    *,
+    account_id: uuid.UUID,
+    pet_id: uuid.UUID,
+    expires_at: datetime | None = None,
+    bundle: str | None = None,
+) -> Job:
+    """Make a clip of a stored file and queue its analysis, both or neither.
+
+    Raises BadRecordedAt, TooManyJobs, and UploadRefused when the file came too late.
+    """
+    values = _new(account_id, expires_at=expires_at, bundle=bundle) | {"pet_id": pet_id}
+    values |= clips.columns(file, told)
+    job: Job | None = session.scalar(sql.ACCEPT, values)
+    if job is None:
+        check_room(session, account_id)
+        raise UploadRefused("The upload took too long; send it again.")
+    return _to_be_rung(session, job)
+
+
 def submit(
     session: Session,
     clip: Clip,
     *,
-    expires_at: datetime | None = None,
     retry_of: uuid.UUID | None = None,
     bundle: str | None = None,
 ) -> Job:
-    """Queue an analysis of a clip, by the bundle of a name or the server's own.
+    """Queue another analysis of a clip, by the bundle of a name or the server's own.
 
     Raises TooManyJobs.
     """
-    values = {
-        "id": uuid7(),
-        "account_id": clip.account_id,
-        "clip_id": clip.id,
-        "expires_at": expires_at,
-        "retry_of": retry_of,
-        "bundle": bundle,
-        "most": settings().max_unfinished_jobs,
-        "re_ring_s": settings().re_ring_s,
-    }
-    job: Job | None = session.scalar(select(Job).from_statement(sql.SUBMIT), values)
+    values = _new(clip.account_id, retry_of=retry_of, bundle=bundle) | {"clip_id": clip.id}
+    job: Job | None = session.scalar(sql.SUBMIT, values)
     if job is None:
         raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
     set_committed_value(job, "clip", clip)
-    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
-    outbox.ring_after_commit(session, job.id, Queue.EXTRACT)
-    return job
+    return _to_be_rung(session, job)
 
 
 def check_room(session: Session, account_id: uuid.UUID) -> None:
@@ -330,6 +371,30 @@ def expire_overdue(session: Session) -> int:
 
 
 # --- inside ----------------------------------------------------------------------------------
+
+
+def _new(
+    account_id: uuid.UUID,
+    *,
+    expires_at: datetime | None = None,
+    retry_of: uuid.UUID | None = None,
+    bundle: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "account_id": account_id,
+        "expires_at": expires_at,
+        "retry_of": retry_of,
+        "bundle": bundle,
+        "most": settings().max_unfinished_jobs,
+        "re_ring_s": settings().re_ring_s,
+    }
+
+
+def _to_be_rung(session: Session, job: Job) -> Job:
+    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
+    outbox.ring_after_commit(session, job.id, Queue.EXTRACT)
+    return job
 
 
 def _held(lease: Lease) -> dict[str, Any]:

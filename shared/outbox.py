@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from shared import queue
@@ -39,7 +39,7 @@ RETURNING job_id
 
 def ring_after_commit(session: Session, job_id: uuid.UUID, queue_: Queue) -> None:
     """Ring once what is owed in this transaction is committed."""
-    event.listen(session, "after_commit", lambda _: queue.ring_soon(queue_, job_id), once=True)
+    queue.ring_after_commit(session, queue_, [job_id])
 
 
 def first(session: Session, queue_: Queue, *, waiting: int) -> list[uuid.UUID]:

@@ -81,7 +81,7 @@ def _forget_clients() -> None:
     if db.engine.cache_info().currsize:
         db.engine().dispose()
     for cached in (
-        *(db.engine, queue.publisher, queue._redis),
+        *(db.engine, queue._redis),
         *(storage.client, storage.public_client, storage.public_origin),
     ):
         cached.cache_clear()

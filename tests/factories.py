@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import text
+from uuid_utils.compat import uuid7
 
 from shared import accounts, clips, jobs, pets
-from shared.clips import StoredFile, Told
 from shared.db import transaction
 from shared.errors import ClipUnreadable
 from shared.jobs import Lease
@@ -83,10 +83,24 @@ def make_pet(account: Account | None = None, **values: Any) -> Pet:
 def make_clip(pet: Pet | None = None, *, recorded_at: datetime = FILMED_AT) -> Clip:
     """Make a clip without storing its media."""
     pet = pet or make_pet()
+    clip_id = uuid7()
+    clip = Clip(
+        id=clip_id,
+        account_id=pet.account_id,
+        pet_id=pet.id,
+        storage_key=clips.media_key(clip_id),
+        sha256=uuid.uuid4().bytes * 2,
+        size_bytes=len(MP4),
+        content_type="video/mp4",
+        recorded_at=recorded_at,
+        reason=Reason.ROUTINE,
+        tags=[],
+    )
     with transaction() as session:
-        file = StoredFile(clips.reserve(session), uuid.uuid4().bytes * 2, len(MP4), "video/mp4")
-        told = Told(recorded_at, Reason.ROUTINE, [], None)
-        return clips.accept(session, session.merge(pet), file, told)
+        session.add(clip)
+        session.flush()
+        session.refresh(clip)
+    return clip
 
 
 def make_job(clip: Clip | None = None, *, state: str = JobStatus.QUEUED) -> Job:

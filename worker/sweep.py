@@ -70,8 +70,7 @@ def repair_rings() -> None:
             lost = _lost(session, one, waiting=waiting[one] + len(first))
         for row_id in first:
             queue.ring_first(one, row_id)
-        for row_id in lost:
-            queue.ring(one, row_id)
+        queue.ring_all((one, row_id) for row_id in lost)
         if first or lost:
             log.info("rung_again", queue=one, first=len(first), rings=len(lost))
 

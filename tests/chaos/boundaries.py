@@ -50,9 +50,9 @@ OF_THE_API = (
     "reserve.committed",
     "put.before",
     "put.after",
-    "submit.before",
-    "submit.inside",
-    "submit.committed",
+    "accept.before",
+    "accept.inside",
+    "accept.committed",
 )
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 from rich.console import Console
@@ -171,7 +170,7 @@ def submit(cell: Cell, count: int) -> None:
     with Session(cell.system.engine) as session, session.begin():
         made = [_job(session) for _ in range(count)]
     for job_id in made:
-        with suppress(RedisError, OperationalError):
+        with suppress(RedisError):
             _ring(cell, job_id)
 
 
@@ -179,17 +178,14 @@ def _job(session: Session) -> uuid.UUID:
     account = accounts.create(session, "cell")
     pet = pets.create(session, account.id, name="Rex", species=Species.DOG)
     file = StoredFile(clips.reserve(session), uuid.uuid4().bytes * 2, 1, "video/mp4")
-    clip = clips.accept(session, pet, file, Told(None, Reason.ROUTINE, [], None))
-    return jobs.submit(session, clip).id
+    told = Told(None, Reason.ROUTINE, [], None)
+    return jobs.accept(session, file, told, account_id=account.id, pet_id=pet.id).id
 
 
 def _ring(cell: Cell, job_id: uuid.UUID) -> None:
     """Put into the cell's broker what `queue.ring` puts into ours."""
-    url = cell.system.environment["TAILTREND_BROKER_URL"]
-    with queue.publisher().connection_for_write(url=url) as link:
-        queue.publisher().send_task(
-            Queue.EXTRACT, [str(job_id)], queue=Queue.EXTRACT, connection=link
-        )
+    with Redis.from_url(cell.system.environment["TAILTREND_BROKER_URL"]) as broker:
+        broker.lpush(Queue.EXTRACT, queue.message(Queue.EXTRACT, job_id))
 
 
 def _running(cell: Cell) -> int:

@@ -5,9 +5,10 @@ Each takes one rule of docs/decisions/0001 out of the process that imports it.
 
 from collections.abc import Callable
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from shared import job_statements, outbox
+from shared.models import Job
 from worker import sweep
 
 FENCED = (
@@ -38,7 +39,8 @@ def drop_the_outbox() -> None:
     """Owe nothing and ring nobody."""
     owed = "FROM made)"
     assert owed in str(job_statements.SUBMIT)
-    job_statements.SUBMIT = text(str(job_statements.SUBMIT).replace(owed, "FROM made WHERE false)"))
+    unowed = str(job_statements.SUBMIT).replace(owed, "FROM made WHERE false)")
+    job_statements.SUBMIT = select(Job).from_statement(text(unowed))
     outbox.ring_after_commit = lambda *_: None
 
 

@@ -202,7 +202,7 @@ def _forget_clients() -> None:
     """Leave no connection of ours: the product's functions open them where settings lead."""
     if db.engine.cache_info().currsize:
         db.engine().dispose()
-    for cached in (db.engine, queue.publisher, queue._redis, storage.client, storage.public_client):
+    for cached in (db.engine, queue._redis, storage.client, storage.public_client):
         cached.cache_clear()
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from shared import clips, deletions
+from shared import clips, deletions, jobs
 from shared.clips import StoredFile, Told
 from shared.db import transaction
 from shared.errors import BadRecordedAt, NotAVideo, UploadRefused
@@ -80,7 +80,7 @@ def test_a_time_that_cannot_be_true_is_refused(recorded_at):
 def accept(pet, clip_id):
     with transaction() as session:
         file = StoredFile(clip_id, b"\0" * 32, 1, "video/mp4")
-        return clips.accept(session, session.merge(pet), file, TOLD)
+        return jobs.accept(session, file, TOLD, account_id=pet.account_id, pet_id=pet.id).clip
 
 
 def test_a_reserved_key_is_owed_until_a_clip_is_accepted():

@@ -49,9 +49,8 @@ def submit(servers: dict[str, str]) -> Submit:
         content = path.read_bytes()
         stored = StoredFile(clip_id, hashlib.sha256(content).digest(), len(content), "video/mp4")
         with transaction() as session:
-            pet = pets.get(session, account.id, pet.id)
-            clip = clips.accept(session, pet, stored, Told(None, Reason.ROUTINE, [], None))
-            return jobs.submit(session, clip).id
+            told = Told(None, Reason.ROUTINE, [], None)
+            return jobs.accept(session, stored, told, account_id=account.id, pet_id=pet.id).id
 
     return _submit
 
