@@ -70,8 +70,13 @@ def test_a_crouch_must_last_and_not_stand_tall(extracted):
 
 def test_a_bow_is_denied_by_a_rump_that_is_not_up(extracted):
     bowing = np.array([0.0, 0.8, 0.9, 0.7, 0.0, 0.0, 0.0, 0.0])
-    assert read_pose("play_bow", postured(extracted, bowing=bowing)).value == 1.0
-    assert read_pose("play_bow", postured(extracted, bowing=bowing, bow=-0.1)) is None
+    seen = {"bowing": bowing, "view_cos": 0.9}
+    assert read_pose("play_bow", postured(extracted, **seen)).value == 1.0
+    assert read_pose("play_bow", postured(extracted, **seen, bow=-0.1)) is None
+
+
+def test_a_bow_is_not_believed_where_the_view_is_unknown(extracted):
+    assert read_pose("play_bow", postured(extracted, bowing=0.9)) is None
 
 
 def test_a_back_is_hunched_only_while_standing(extracted):

@@ -80,9 +80,12 @@ def read_low_posture(posture: Posture, extracted: Extract) -> Reading | None:
 
 
 def read_play_bow(posture: Posture, extracted: Extract) -> Reading | None:
-    """Read a bow: named so by the network, and not denied by rump and withers where both show."""
+    """Read a bow: named so by the network, and not denied by rump and withers where both show.
+
+    A network that cannot tell from where it looks cannot tell a bow from a head in a bowl.
+    """
     denied = posture.flags("bow") & (posture.column("bow") <= 0)
-    bowed = (posture.column("bowing") >= LIKELY) & ~denied
+    bowed = (posture.column("bowing") >= LIKELY) & posture.flags("view_cos") & ~denied
     if bowed.sum() < BOWS:
         return None
     return reading("play_bow", 1.0, bowed, extracted)
