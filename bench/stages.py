@@ -63,7 +63,7 @@ def of_clip(clip: Path, name: str, repeats: int, models: run.Models, how: str) -
         repeats,
         decode=lambda: decode(clip),
         whole=lambda: run.analyze(clip, species="dog", models=models),
-        extract=lambda: extract(clip, species="dog", models=models.extract),
+        extract=lambda: extract(clip, species="dog", models=models.extract, faces=faces),
         encode=lambda: encode(extracted, models.encode, faces=faces),
         fuse=lambda: fuse(extracted, encoding, models.bundle, "dog"),
     )

@@ -57,7 +57,13 @@ class Sandbox:
             )
 
     def extract(
-        self, clip: Path, output: Path, *, species: str, on_progress: Callable[[float], None]
+        self,
+        clip: Path,
+        output: Path,
+        *,
+        species: str,
+        faces: bool = True,
+        on_progress: Callable[[float], None],
     ) -> None:
         """Measure a clip and write the Extract to `output`.
 
@@ -69,7 +75,8 @@ class Sandbox:
         self.start()
         self._clips += 1
         try:
-            self._ask({"clip": str(clip), "output": str(output), "species": species})
+            wanted = {"clip": str(clip), "output": str(output), "species": species}
+            self._ask(wanted | {"faces": faces})
             self._follow(on_progress)
         except BaseException as error:
             if not isinstance(error, ClipRefused) or isinstance(error, TookTooMuch):
@@ -89,7 +96,7 @@ class Sandbox:
                     pipe.close()
         self._child = None
 
-    def _ask(self, request: dict[str, str]) -> None:
+    def _ask(self, request: dict[str, str | bool]) -> None:
         assert self._child is not None
         assert self._child.stdin is not None
         try:

@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def measure(
-    request: dict[str, str], models: extract.ExtractModels, answer: Callable[..., None]
+    request: dict[str, Any], models: extract.ExtractModels, answer: Callable[..., None]
 ) -> None:
     """Measure one clip and answer `done` or `error`."""
     try:
@@ -51,6 +51,7 @@ def measure(
             Path(request["clip"]),
             species=request["species"],
             models=models,
+            faces=request["faces"],
             on_progress=lambda fraction: answer(progress=fraction),
         )
         extract.save(found, Path(request["output"]))

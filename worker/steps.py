@@ -89,6 +89,7 @@ def extract(work: Work, _: Data) -> Data:
         clip,
         output,
         species=work.lease.species,
+        faces=deciders.may_read_faces(work.lease.bundle),
         on_progress=lambda fraction: work.heartbeat.report(share * fraction),
     )
     return Data(extract_stage.load(output)).with_time(Step.EXTRACT, started_at)

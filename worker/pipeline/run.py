@@ -105,11 +105,16 @@ def analyze_all(
 ) -> tuple[Extract, Assessment]:
     """Run the three steps on one clip; give what was measured as well. Raises as `analyze`."""
     started = perf_counter()
+    faces = models.bundle.manifest.reads_faces
     extracted = extract(
-        path, species=species, models=models.extract, on_progress=lambda f: on_progress(0.9 * f)
+        path,
+        species=species,
+        models=models.extract,
+        faces=faces,
+        on_progress=lambda f: on_progress(0.9 * f),
     )
     extracted_at = perf_counter()
-    encoding = encode(extracted, models.encode, faces=models.bundle.manifest.reads_faces)
+    encoding = encode(extracted, models.encode, faces=faces)
     encoded_at = perf_counter()
     on_progress(0.97)
     assessment = fuse(extracted, encoding, models.bundle, species, breed)

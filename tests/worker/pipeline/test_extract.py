@@ -261,6 +261,19 @@ def test_a_davis_dog_is_located_in_most_pictures(name, shared_folder):
     assert np.mean(overlaps) >= 0.6
 
 
+@pytest.mark.real
+def test_heads_are_found_but_not_cut_out_where_nobody_reads_faces(shared_folder, real_models):
+    path = shared_folder / "data" / "clips" / "beagle_look.mp4"
+    cut, left = (
+        extract(path, species="dog", models=real_models.extract, faces=faces)
+        for faces in (True, False)
+    )
+    assert cut.face_pictures is not None
+    assert left.face_pictures is None
+    assert left.facts.face == cut.facts.face
+    assert np.array_equal(left.pictures, cut.pictures)
+
+
 def box_of(mask_path):
     """Return the box of a DAVIS mask in shares of the picture."""
     mask = cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE) > 127

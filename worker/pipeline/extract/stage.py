@@ -73,8 +73,9 @@ class Extract:
 
     pictures (n, 224, 224, 3) uint8 RGB crops with their times, masks (n, 64, 64) uint8 the pet's
     silhouettes over the same squares; face_pictures (16, 224, 224, 3) uint8 RGB or None, then
-    `face_why` says why; audio_16k (m,) int16 or None; stills: each whole picture as a small JPEG;
-    pose and posture of each picture, None without a pose network or without a verified pet.
+    `face_why` says why, or nobody asked for them; audio_16k (m,) int16 or None; stills: each whole
+    picture as a small JPEG; pose and posture of each picture, None without a pose network or
+    without a verified pet.
     """
 
     facts: Facts
@@ -102,10 +103,12 @@ def extract(
     *,
     species: str,
     models: ExtractModels,
+    faces: bool = True,
     on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> Extract:
     """Decode a clip once and measure it.
 
+    `faces`: whether somebody will read the face sequence; where the head is, is found anyway.
     `on_progress` gets measured fractions 0..1. Raises ClipUnreadable, ClipNoVideo, ClipTooShort,
     ClipTooLong, ClipTooDemanding.
     """
@@ -116,7 +119,7 @@ def extract(
             path, on_progress=lambda f: on_progress(DECODING_SHARE * f), onlooker=ahead
         )
         decoding_s = perf_counter() - started
-        result = measure(decoded, species, models, decoding_s, ahead, pool)
+        result = measure(decoded, species, models, decoding_s, ahead, pool, faces=faces)
     on_progress(1.0)
     return result
 
@@ -128,6 +131,8 @@ def measure(
     decoding_s: float,
     ahead: Ahead,
     pool: Executor,
+    *,
+    faces: bool,
 ) -> Extract:
     """Measure a decoded clip inside its longest shot; no core waits while `pool` has work."""
     laps = Laps()
@@ -160,7 +165,7 @@ def measure(
     moved = pool.submit(measure_motion, flow, grey_times_s, outline, body.result)
     cut = crops(pictures, pet.boxes, masks)
     face = find_heads(verified, masks, size, pose)
-    faces = sequence(pictures, face, verified, masks)
+    heads = sequence(pictures, face, verified, masks) if faces else None
     laps.mark("crops")
     motion, (sound, tags) = moved.result(), heard.result()
     movement = sum_up(motion)
@@ -183,7 +188,7 @@ def measure(
     )
     audio = as_int16(decoded, shots.span_s)
     return Extract(
-        facts, windows, cut, times_s, audio, masks, faces, keeping.result(), pose, posture
+        facts, windows, cut, times_s, audio, masks, heads, keeping.result(), pose, posture
     )
 
 
