@@ -110,14 +110,20 @@ def close(session: Session, alert: Alert) -> None:
 # --- what opens and closes them --------------------------------------------------------------
 
 
+def is_red_flag(result: dict[str, Any]) -> bool:
+    """Tell whether a result asks to call a vet today."""
+    return bool(result["recommendation"]["urgency"] == URGENT)
+
+
 def raise_red_flag(session: Session, assessment_id: uuid.UUID, result: dict[str, Any]) -> None:
     """Open a red flag for an assessment that asks to call a vet today; else do nothing."""
-    said = result["recommendation"]
-    if said["urgency"] != URGENT:
+    if not is_red_flag(result):
         return
     of = select(Assessment.pet_id).where(Assessment.id == assessment_id)
     pet_id = session.scalars(of).one()
-    alert = Alert(pet_id=pet_id, assessment_id=assessment_id, reason=said["text"])
+    alert = Alert(
+        pet_id=pet_id, assessment_id=assessment_id, reason=result["recommendation"]["text"]
+    )
     _open(session, alert, AlertKind.RED_FLAG)
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from psycopg.errors import ForeignKeyViolation
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -32,7 +33,6 @@ SESSION = {
 }
 POOL_SIZE, MOST_CONNECTIONS = 16, 40
 PING_AFTER_S = 0.2  # no Postgres restarts faster than that
-FOREIGN_KEY_VIOLATION = "23503"
 
 
 @functools.cache
@@ -119,7 +119,7 @@ def _translated() -> Iterator[None]:
     except StaleDataError as error:
         raise NotFound from error
     except IntegrityError as error:
-        if getattr(error.orig, "sqlstate", None) == FOREIGN_KEY_VIOLATION:
+        if isinstance(error.orig, ForeignKeyViolation):
             raise NotFound from error
         raise
     except DBAPIError as error:

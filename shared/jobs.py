@@ -303,6 +303,11 @@ def succeed(
         shadows.record(session, lease.job_id, shadow)
 
 
+def succeeds_alone(result: dict[str, Any], shadow: dict[str, Any] | None) -> bool:
+    """Tell whether `succeed` is a single statement, which needs no BEGIN and no COMMIT."""
+    return shadow is None and not alerts.is_red_flag(result)
+
+
 def fail(session: Session, lease: Lease, error: TailTrendError) -> None:
     """End the job with an error's code; its media is kept. Raises LeaseLost."""
     ended = _end(

@@ -14,7 +14,9 @@ from enum import StrEnum
 
 import structlog
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
@@ -132,6 +134,9 @@ def _redis() -> Redis:
         broker_url(),
         socket_timeout=BROKER_TIMEOUT_S,
         socket_connect_timeout=BROKER_TIMEOUT_S,
+        # Once, for what a restarted broker has closed. By default the bell would sleep for seconds
+        # between tries, and be late when the broker is back.
+        retry=Retry(NoBackoff(), 1),
     )
 
 

@@ -96,7 +96,8 @@ def _run(work: Work, served: frozenset[Step]) -> None:
         step = following
     result, shadow = steps.fuse(work, data), steps.shadow(work, data)
     _keep_stills(work, steps.draw_moments(work, data, result))
-    with transaction() as session:
+    alone = single if jobs.succeeds_alone(result, shadow) else transaction
+    with alone() as session:
         jobs.succeed(session, work.lease, result, shadow=shadow)
 
 
@@ -116,7 +117,7 @@ def _hand_over(work: Work, step: Step, data: steps.Data) -> None:
         jobs.mark_artifacts(session, work.lease, key=key)
     steps.store(work, data, key)
     try:
-        with transaction() as session:
+        with single() as session:
             jobs.hand_over(session, work.lease, step, key=key, progress=work.heartbeat.progress)
     except LeaseLost:
         storage.delete_prefix(key)  # the job may have ended, and its artifacts gone, before our put

@@ -1,5 +1,7 @@
 """The broker's absence is somebody else's error, and costs nobody time."""
 
+import base64
+import json
 import time
 import uuid
 
@@ -36,3 +38,19 @@ def test_a_bell_that_is_full_drops_rings_instead_of_blocking(without, monkeypatc
         assert time.monotonic() - started_at < 0.5
         while bell._rings.qsize():
             time.sleep(0.01)
+
+
+def test_rings_that_come_together_are_all_rung_in_their_order():
+    queue._redis().flushall()
+    row_ids = [uuid.uuid4() for _ in range(2 * queue.MOST_RINGS_AT_ONCE + 50)]
+    for row_id in row_ids:
+        queue.ring_soon(Queue.DELIVER, row_id)
+    deadline = time.monotonic() + 5
+    while queue.lengths()[Queue.DELIVER] < len(row_ids) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    rung = [_row_id(message) for message in queue._redis().lrange(Queue.DELIVER, 0, -1)]
+    assert rung[::-1] == [str(row_id) for row_id in row_ids]  # the oldest is heard first
+
+
+def _row_id(message):
+    return json.loads(base64.b64decode(json.loads(message)["body"]))[0][0]
