@@ -39,18 +39,18 @@ def be_poisoned() -> None:
     original = Sandbox.extract
 
     @functools.wraps(original)
-    def wrapped(self, clip, output, *, species, on_progress):
+    def wrapped(self, clip, output, *, on_progress, **asked):
         if clip.read_bytes().endswith(KILLS_POOL):
             os.kill(os.getpid(), signal.SIGKILL)
         if not clip.read_bytes().endswith(KILLS_SANDBOX):
-            original(self, clip, output, species=species, on_progress=on_progress)
+            original(self, clip, output, on_progress=on_progress, **asked)
             return
 
         def killing(fraction):
             os.killpg(self._child.pid, signal.SIGKILL)
             on_progress(fraction)
 
-        original(self, clip, output, species=species, on_progress=killing)
+        original(self, clip, output, on_progress=killing, **asked)
 
     Sandbox.extract = wrapped
 
