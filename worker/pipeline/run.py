@@ -16,7 +16,7 @@ from worker.pipeline.extract.given_pose import load_pose_network
 from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.extract.taps import Taps
 from worker.pipeline.fuse import Assessment, fuse
-from worker.pipeline.runtime import AT_ONCE, compute_alone
+from worker.pipeline.runtime import AT_ONCE, compute_alone, give_back
 from worker.pipeline.weights import places_of
 
 log = structlog.get_logger(__name__)
@@ -55,11 +55,13 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
     detector = bundles.find_weights("detector", weights_dir, cache_dir)
     tagger = bundles.find_weights("sound_tagger", weights_dir, cache_dir)
     each = max(1, threads // AT_ONCE)
-    return ExtractModels(
+    models = ExtractModels(
         detector=Detector(detector, each) if detector else None,
         tagger=load_tagger(tagger, each) if tagger else None,
         pose=load_pose(weights_dir, cache_dir, each),
     )
+    give_back()
+    return models
 
 
 def load_pose(weights_dir: Path | None, cache_dir: Path, threads: int) -> PoseNetwork | None:

@@ -35,7 +35,10 @@ def crops(
     picture is taken as it is.
     """
     known = [None] * len(pictures) if masks is None else [m if m.any() else None for m in masks]
-    return np.stack([crop(p, b, m) for p, b, m in zip(pictures, boxes, known, strict=True)])
+    cut = np.empty((len(pictures), CROP_PX, CROP_PX, 3), np.uint8)
+    for i, (picture, box, mask) in enumerate(zip(pictures, boxes, known, strict=True)):
+        cut[i] = crop(picture, box, mask)  # one by one: a minute's crops are not held twice
+    return cut
 
 
 def blurred_outside(crop: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
