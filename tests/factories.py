@@ -8,6 +8,7 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from shared import accounts, clips, jobs, pets
+from shared.clips import StoredFile, Told
 from shared.db import transaction
 from shared.errors import ClipUnreadable
 from shared.jobs import Lease
@@ -110,6 +111,15 @@ def make_job(clip: Clip | None = None, *, state: str = JobStatus.QUEUED) -> Job:
         job = jobs.submit(session, session.merge(clip))
     LEAD_TO[state](job)
     return read_job(job.id)
+
+
+def accept_job(pet: Pet | None = None) -> Job:
+    """Make a clip with its job as the API does, without storing its media."""
+    pet = pet or make_pet()
+    with transaction() as session:
+        file = StoredFile(clips.reserve(session), uuid.uuid4().bytes * 2, len(MP4), "video/mp4")
+        told = Told(None, Reason.ROUTINE, [], None)
+        return jobs.accept(session, file, told, account_id=pet.account_id, pet_id=pet.id)
 
 
 def read_job(job_id: uuid.UUID) -> Job:

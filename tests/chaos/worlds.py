@@ -76,6 +76,6 @@ def _submit(world: World, jobs: int) -> None:
     os.environ.update(world.system.environment)
     adopt(world.system.environment)
     mutations.apply(world.mutation)
-    made = [factories.make_job() for _ in range(jobs)]
+    made = [factories.accept_job() for _ in range(jobs)]
     for job in made if world.mutation != "outbox" else []:
         queue.ring(Queue.EXTRACT, job.id)  # now: this process ends before its bell has rung
