@@ -33,7 +33,7 @@ from worker.pipeline.run import load_pose
 from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
 
-VERSION = "4"  # of what is computed here; a new one recomputes everything
+VERSION = "5"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
 METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
 MAX_HASHED = 8  # pictures of a clip that are hashed
