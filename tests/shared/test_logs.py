@@ -16,6 +16,7 @@ def configured(setting) -> Iterator[None]:
     yield
     root.handlers, level = before
     root.setLevel(level)
+    root.removeFilter(logs.is_named_or_grave)
     structlog.reset_defaults()
 
 
@@ -39,3 +40,16 @@ def test_an_exception_is_logged_without_its_local_variables(
     assert "RuntimeError: the broker is gone" in said
     assert "hunter2" not in said.replace('password = "hunter2"', "")
     assert "│" not in said
+
+
+def test_what_a_library_logs_on_the_root_is_left_out_unless_it_is_grave(
+    configured, setting, capsys
+):
+    logs.configure()
+    logging.warning("Ignore MatMul due to non constant B")
+    logging.error("the graph is damaged")
+    logging.getLogger("onnxruntime").warning("a slow kernel")
+    said = capsys.readouterr().err
+    assert "MatMul" not in said
+    assert "the graph is damaged" in said
+    assert "a slow kernel" in said

@@ -1,5 +1,7 @@
 """Rewrites a keypoint network to compute in INT8: 2.5 times as fast where the CPU has VNNI."""
 
+import contextlib
+import io
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -41,18 +43,19 @@ def quantised(graph: onnx.ModelProto, batches: Iterable[Inputs]) -> onnx.ModelPr
     with tempfile.TemporaryDirectory() as scratch:
         folded, written = Path(scratch) / "folded.onnx", Path(scratch) / "int8.onnx"
         fold(graph, folded)
-        quantize_static(
-            folded,
-            written,
-            Shown(batches),
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile,
-            op_types_to_quantize=QUANTISED,
-            nodes_to_exclude=last_convolutions(onnx.load(folded)),
-        )
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints as it goes
+            quantize_static(
+                folded,
+                written,
+                Shown(batches),
+                per_channel=True,
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.Percentile,
+                op_types_to_quantize=QUANTISED,
+                nodes_to_exclude=last_convolutions(onnx.load(folded)),
+            )
         return onnx.load(written)
 
 
