@@ -13,6 +13,8 @@ from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, find_graph, load_encoders
 from worker.pipeline.extract import Detector, Extract, ExtractModels, extract, load_tagger
 from worker.pipeline.extract.given_pose import load_pose_network
+from worker.pipeline.extract.mmod import MmodDetector
+from worker.pipeline.extract.mmod_file import NetworkUnreadable, read_mmod
 from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.extract.taps import Taps
 from worker.pipeline.fuse import Assessment, fuse
@@ -59,9 +61,20 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
         detector=Detector(detector, each) if detector else None,
         tagger=load_tagger(tagger, each) if tagger else None,
         pose=load_pose(weights_dir, cache_dir, each),
+        heads=load_heads(weights_dir, cache_dir, each),
     )
     give_back()
     return models
+
+
+def load_heads(weights_dir: Path | None, cache_dir: Path, threads: int) -> MmodDetector | None:
+    """Load the head detector; None where its file is missing, or none of its kind."""
+    path = bundles.find_weights("head_detector", weights_dir, cache_dir)
+    try:
+        return MmodDetector(read_mmod(path), threads) if path else None
+    except NetworkUnreadable as error:
+        log.error("weights_refused", path=str(path), why=str(error))
+        return None
 
 
 def load_pose(weights_dir: Path | None, cache_dir: Path, threads: int) -> PoseNetwork | None:

@@ -78,6 +78,34 @@ RECORDS = (
         ),
     ),
     WeightRecord(
+        name="dlib-dog-head",
+        role="head_detector",
+        adds="finds the face for learned bundles that read it: dogs, and some cats",
+        code_licence="BSL-1.0",
+        weights_licence="CC0-1.0 by dlib-models; none in its own repository",
+        takes="RGB uint8 (h, w, 3), any size; faces from 80 px",
+        gives="boxes of faces with a score, 0 where training drew the line",
+        files=(
+            WeightFile(
+                "dlib_dog_head.dat",
+                "dlib-dog-head",
+                "578100645954228f2ddbb8ce9885625cba92e73ebc4773836c14048b9da3e461",
+                726_098,
+                "the official file under another name",
+            ),
+            WeightFile(
+                "dogHeadDetector.dat",
+                "dlib-dog-head",
+                "578100645954228f2ddbb8ce9885625cba92e73ebc4773836c14048b9da3e461",
+                726_098,
+                "kairess/dog_face_detector, from tureckova/Doggie-smile; dlib's serialisation",
+                (
+                    "https://raw.githubusercontent.com/kairess/dog_face_detector/b911cacc5e695c6f8f3a43dda63be103a05f331e/dogHeadDetector.dat",
+                ),
+            ),
+        ),
+    ),
+    WeightRecord(
         name="yamnet",
         role="sound_tagger",
         adds="names barks, whines, meows and purrs, and tells speech and music apart",
