@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from worker.pipeline.extract import Detector
+    from worker.pipeline.extract.detect import PetDetector
     from worker.pipeline.extract.locate import Pet
     from worker.pipeline.extract.pose import PoseNetwork
 
@@ -44,7 +44,7 @@ class Fit:
     mask: float
 
 
-def located(folder: Path, detector: "Detector") -> Iterator[Located]:
+def located(folder: Path, detector: "PetDetector") -> Iterator[Located]:
     """Locate the pet in the sampled pictures of each clip that the folder's CLIPS.csv lists."""
     from worker.pipeline.extract.locate import locate
 
@@ -80,7 +80,7 @@ def summed(name: str, shows: str, pet: "Pet") -> Located:
     return Located(name, shows, {str(k): n for k, n in how.items()}, len(pet.how), share)
 
 
-def fits(folder: Path, detector: "Detector", network: "PoseNetwork | None") -> Iterator[Fit]:
+def fits(folder: Path, detector: "PetDetector", network: "PoseNetwork | None") -> Iterator[Fit]:
     """Compare boxes and silhouettes with the masks of each sequence in a DAVIS folder (480p)."""
     from worker.pipeline.extract.locate import locate
     from worker.pipeline.extract.mask import silhouettes

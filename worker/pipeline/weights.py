@@ -31,7 +31,10 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class WeightRecord:
-    """What the product publishes about one network's weights; `files` in order of preference."""
+    """What the product publishes about one network's weights; `files` in order of preference.
+
+    `by_name_only`: fetched where its name is given, as it costs more than it mostly gains.
+    """
 
     name: str
     role: str
@@ -41,6 +44,7 @@ class WeightRecord:
     takes: str
     gives: str
     files: tuple[WeightFile, ...]
+    by_name_only: bool = False
 
     @property
     def official(self) -> WeightFile:
@@ -73,6 +77,28 @@ RECORDS = (
                 "release 0.1.1rc0",
                 (
                     "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx",
+                ),
+            ),
+        ),
+    ),
+    WeightRecord(
+        name="efficientdet-lite0",
+        role="second_detector",
+        adds="looks again, through MediaPipe, where the first detector sees neither dog nor cat",
+        code_licence="Apache-2.0",
+        weights_licence="Apache-2.0",
+        takes="RGB 0-255 uint8 (1, 320, 320, 3)",
+        gives="boxes, COCO classes and scores of up to 25 things",
+        by_name_only=True,
+        files=(
+            WeightFile(
+                "efficientdet_lite0.tflite",
+                "efficientdet-lite0",
+                "0720bf247bd76e6594ea28fa9c6f7c5242be774818997dbbeffc4da460c723bb",
+                4_602_795,
+                "MediaPipe's own, int8, version 1",
+                (
+                    "https://storage.googleapis.com/mediapipe-models/object_detector/efficientdet_lite0/int8/1/efficientdet_lite0.tflite",
                 ),
             ),
         ),

@@ -17,7 +17,7 @@ from worker.pipeline.extract import artifact, pose_artifact, stills
 from worker.pipeline.extract.ahead import Ahead
 from worker.pipeline.extract.crop import CROP_PX, crops
 from worker.pipeline.extract.decode import Decoded, Media, decode
-from worker.pipeline.extract.detect import Detector
+from worker.pipeline.extract.detect import PetDetector
 from worker.pipeline.extract.face import LENGTH, Face, find_heads, look_closer, sequence
 from worker.pipeline.extract.flow import Flow
 from worker.pipeline.extract.guess import guess_boxes
@@ -47,7 +47,7 @@ DECODING_SHARE = 0.7  # of the step's progress; what remains is measuring
 class ExtractModels:
     """The networks that the first step can use; None where the weights are missing."""
 
-    detector: Detector | None
+    detector: PetDetector | None
     tagger: SoundTagger | None
     pose: PoseNetwork | None = None
     heads: MmodDetector | None = None
