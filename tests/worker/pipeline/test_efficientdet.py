@@ -7,14 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-import structlog
-from structlog.testing import LogCapture
 
-from worker.pipeline import run, weights
+from worker.pipeline import run
 from worker.pipeline.extract.detect import Found, overlap
 from worker.pipeline.extract.efficientdet import EfficientDet, InTurn
 from worker.pipeline.extract.locate import How, locate
-from worker.pipeline.weights import WeightFile
 
 CAT, DOG, PERSON, SHEEP = 15, 16, 0, 18
 NAMES = {"cat": 0, "dog": 1, "sofa": 2}
@@ -101,50 +98,30 @@ def test_alone_it_makes_the_pet_verified(network):
     assert all(overlap(box, (0.5, 0.5, 1, 1)) > 0.95 for box in pet.boxes)
 
 
-@pytest.fixture
-def said(monkeypatch):
-    captured = LogCapture()
-    quiet = structlog.wrap_logger(structlog.ReturnLogger(), processors=[captured])
-    monkeypatch.setattr(run, "log", quiet)
-    return captured.entries
+ROLE = "second_detector"
 
 
-@pytest.fixture
-def pulled(tmp_path, monkeypatch):
-    """Make the registry accept what a test has made, as the second detector's file."""
-
-    def accept(content):
-        path = tmp_path / "efficientdet_lite0.tflite"
-        path.write_bytes(content)
-        file = WeightFile(path.name, "made", weights.sha256_of(path), len(content), "a test")
-        record = weights.record_for("second_detector")
-        changed = {f: getattr(record, f) for f in record.__slots__} | {"files": (file,)}
-        others = tuple(r for r in weights.RECORDS if r.role != record.role)
-        monkeypatch.setattr(weights, "RECORDS", (type(record)(**changed), *others))
-        return tmp_path
-
-    return accept
+def test_where_it_was_pulled_it_serves_without_the_first(network, accepted, tmp_path):
+    folder = accepted(ROLE, tmp_path, written("dog", "dog", "dog", "dog"))
+    assert type(run.load_detector(folder, tmp_path / "cache", 1)) is type(network)
 
 
-def test_where_it_was_pulled_it_serves_without_the_first(network, pulled, tmp_path):
-    folder = pulled(written("dog", "dog", "dog", "dog"))
-    loaded = run.load_detector(folder, tmp_path / "cache", 1)
-    assert type(loaded) is type(network)
-
-
-def test_a_file_that_mediapipe_refuses_changes_nothing_but_the_log(pulled, said, tmp_path):
-    assert run.load_detector(pulled(b"no network" * 9), tmp_path / "cache", 1) is None
+def test_a_file_that_mediapipe_refuses_changes_nothing_but_the_log(accepted, said, tmp_path):
+    folder = accepted(ROLE, tmp_path, b"no network" * 9)
+    assert run.load_detector(folder, tmp_path / "cache", 1) is None
     assert [line["event"] for line in said] == ["second_detector_missing"]
 
 
 def test_without_mediapipes_libraries_nothing_changes_but_the_log(
-    pulled, said, tmp_path, monkeypatch
+    accepted, said, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "mediapipe.tasks.python", None)
-    assert run.load_detector(pulled(b"whatever"), tmp_path / "cache", 1) is None
+    folder = accepted(ROLE, tmp_path, b"whatever")
+    assert run.load_detector(folder, tmp_path / "cache", 1) is None
     assert [line["event"] for line in said] == ["second_detector_missing"]
 
 
-def test_where_it_was_not_pulled_mediapipe_is_not_even_imported(tmp_path, monkeypatch):
+def test_where_it_was_not_pulled_mediapipe_is_not_even_imported(said, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mediapipe.tasks.python", None)
     assert run.load_detector(tmp_path, tmp_path / "cache", 1) is None
+    assert said == []

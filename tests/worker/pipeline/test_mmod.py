@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from structlog.testing import capture_logs
 
 from tests.worker.pipeline.mmod_files import (
     MEAN,
@@ -114,11 +113,19 @@ def test_layers_that_do_not_fit_together_are_refused(noise):
         parse_mmod(written([*layers[:3], layers[2], *layers[4:]]))
 
 
-def test_a_file_that_is_none_leaves_the_worker_without_a_head_detector(tmp_path):
-    (tmp_path / "dlib_dog_head.dat").write_bytes(b"not the network")
-    with capture_logs() as lines:
-        assert load_heads(tmp_path, tmp_path / "cache", 1) is None
-    assert "weights_refused" in [line["event"] for line in lines]
+def test_a_file_that_is_no_network_leaves_the_worker_without_a_head_detector(
+    accepted, said, tmp_path
+):
+    folder = accepted("head_detector", tmp_path, b"not the network")
+    assert load_heads(folder, tmp_path / "cache", 1) is None
+    assert [line["event"] for line in said] == ["weights_refused"]
+    assert said[0]["path"].startswith(str(tmp_path))
+
+
+def test_a_file_is_used_under_its_official_name(accepted, said, tmp_path):
+    folder = accepted("head_detector", tmp_path, written(brightness_layers()))
+    assert isinstance(load_heads(folder, tmp_path / "cache", 1), MmodDetector)
+    assert said == []
 
 
 @pytest.mark.parametrize("size", [(320, 240), (240, 320), (97, 61), (30, 500), (8, 4)])
