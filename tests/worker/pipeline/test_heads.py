@@ -10,7 +10,8 @@ import pytest
 from tests.worker.pipeline.mmod_files import brightness_layers, written
 from worker.pipeline.extract.detect import overlap
 from worker.pipeline.extract.face import Face, chosen_of, find_heads, look_closer, sequence
-from worker.pipeline.extract.heads import ByFace, Source
+from worker.pipeline.extract.heads import ByFace, ByOutline, ByPoints, Source
+from worker.pipeline.extract.keypoints import EARS, NAMES, POSTURES, Pose
 from worker.pipeline.extract.mask import MASK_PX
 from worker.pipeline.extract.mmod import MmodDetector
 from worker.pipeline.extract.mmod_file import parse_mmod
@@ -40,6 +41,36 @@ def test_a_face_inside_the_pets_box_is_found_in_the_whole_pictures_shares(networ
     assert abs((y0 + y1) / 2 - RED[1]) < 0.08
     assert 0 <= x0 < x1 <= 1
     assert 0 <= y0 < y1 <= 1
+
+
+def by_face(network):
+    return ByFace(network, pictures_of(RED, RED), [BOX, None])
+
+
+def by_points(network):
+    n, zeros = len(NAMES), np.zeros
+    points, sure = zeros((2, n, 2), np.float32), zeros((2, n), np.float32)
+    for name, at in {"nose": (0.6, 0.4), "eye_a": (0.55, 0.35), "eye_b": (0.65, 0.35)}.items():
+        points[0, NAMES.index(name)], sure[0, NAMES.index(name)] = at, 0.9
+    rest = zeros((2, 2)), zeros((2, len(POSTURES))), zeros((2, len(EARS)))
+    masks, squares = zeros((2, MASK_PX, MASK_PX), np.uint8), zeros((2, 4))
+    return ByPoints(Pose(points, sure, sure, *rest, masks, squares))
+
+
+def by_outline(network):
+    return ByOutline([BOX, None], np.full((2, MASK_PX, MASK_PX), 255, np.uint8), (320, 240))
+
+
+@pytest.mark.parametrize("make", [by_face, by_points, by_outline])
+def test_every_way_to_know_gives_a_box_in_the_picture_or_none_without_a_pet(network, make):
+    detector = make(network)
+    x0, y0, x1, y1 = detector.find(0)
+    assert 0 <= x0 < x1 <= 1
+    assert 0 <= y0 < y1 <= 1
+    assert BOX[0] < (x0 + x1) / 2 < BOX[2]
+    assert BOX[1] < (y0 + y1) / 2 < BOX[3]
+    assert detector.find(1) is None
+    assert detector.source in Source
 
 
 def test_a_face_beside_the_pet_is_not_the_pets(network):

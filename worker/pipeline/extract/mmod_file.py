@@ -19,7 +19,9 @@ CONVOLUTIONS = 7
 LAYERS = 3 * CONVOLUTIONS - 2  # each but the last is followed by an affine one and a ReLU
 MOST_WINDOWS = 16
 MOST_NUMBERS = 1_000_000  # in one tensor
-SPECIAL = 32_000  # from this exponent on a number is infinite or none
+MOST_PX = 1_000  # of a window
+MOST_GAP_PX = 100
+MOST_POWER = 900  # of two; from 32 000 on a number is infinite or none
 
 
 class NetworkUnreadable(ValueError):
@@ -137,7 +139,7 @@ class Reader:
     def number(self) -> float:
         """Return a floating-point number: mantissa and power of two."""
         mantissa, exponent = self.integer(), self.integer()
-        if exponent >= SPECIAL or abs(exponent) > 1_000:
+        if abs(exponent) > MOST_POWER:
             raise NetworkUnreadable(f"no finite number before byte {self.at}")
         return float(mantissa) * 2.0**exponent
 
@@ -209,14 +211,16 @@ def read_windows(reader: Reader) -> list[tuple[int, int]]:
 
 def read_size(reader: Reader) -> tuple[int, int]:
     """Read a width and a height."""
-    return reader.count(1_000), reader.count(1_000)
+    return reader.count(MOST_PX), reader.count(MOST_PX)
 
 
 def read_input(reader: Reader) -> tuple[tuple[float, float, float], int, int]:
     """Read what is subtracted from red, green and blue, and the pyramid's gap and rim."""
     version = reader.name("input_rgb_image_pyramid", "input_rgb_image_pyramid2")
     red, green, blue = reader.numbers(3)
-    gap, rim = read_size(reader) if version.endswith("2") else (10, 11)
+    gap, rim = 10, 11
+    if version.endswith("2"):
+        gap, rim = reader.count(MOST_GAP_PX), reader.count(MOST_GAP_PX)
     return (red, green, blue), gap, rim
 
 
