@@ -79,10 +79,11 @@ def finish(run: "Run", out: Path) -> "Scores":
     from worker.pipeline.extract.pose import PoseNetwork
     from worker.training.pose.evaluate import look_at_drawings
     from worker.training.pose.export import export_network, write_card
-    from worker.training.pose.fit import held_out
+    from worker.training.pose.fit import held_out, to_export_on
     from worker.training.pose.score import score
 
-    difference = export_network(run.mean, out / NETWORK)
+    drawn = to_export_on(run.progress.seed).picture
+    difference = export_network(run.mean, out / NETWORK, drawn, run.taps)
     network = PoseNetwork(out / NETWORK, taps=run.taps)
     scores = score(look_at_drawings(held_out(run.progress.seed), network))
     write_card(out / CARD, run.progress, scores, difference, tapped=run.taps is not None)

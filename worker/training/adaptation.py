@@ -13,8 +13,7 @@ from scipy.special import log_softmax, softmax
 
 from worker.pipeline.fuse.calibrate import animal
 from worker.pipeline.fuse.calibrate import offset as offset_for
-from worker.pipeline.manifest import ANY
-from worker.training import calibration, intervals, metrics
+from worker.training import intervals, metrics
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
 from worker.training.intervals import Figure
@@ -73,10 +72,10 @@ def cross_moved(cross: Array, predictions: Predictions, corpus: Corpus) -> Array
     return better
 
 
-def gained(predictions: Predictions, corpus: Corpus) -> Figure:
-    """Return by how many nats the other folds' offsets lower a fold's cross-entropy."""
+def gained(cross: Array, predictions: Predictions, corpus: Corpus) -> Figure:
+    """Return by how many nats the other folds' offsets lower a fold's cross-entropy; `cross` are
+    held-out probabilities (seeds, n, 5)."""
     rows = predictions.rows
-    cross = calibration.cross_calibrated(predictions, corpus)[ANY]
     better = cross_moved(cross, predictions, corpus)
     pairs = np.stack([cross[:, rows], better[:, rows]], axis=3)  # (seeds, n, 5, 2)
     return intervals.of_statistic(gain, corpus.truth[rows], pairs, corpus.groups[rows])

@@ -40,7 +40,7 @@ from worker.pipeline.manifest import (
     OutOfDistribution,
     Weights,
 )
-from worker.training import adaptation, calibration, card, crossfit, fit, splits
+from worker.training import adaptation, calibration, card, crossfit, experts, fit, splits
 from worker.training.adaptation import Offsets
 from worker.training.calibration import Evidence
 from worker.training.corpus import Corpus
@@ -169,18 +169,23 @@ def calibrate(
 ) -> Calibration:
     """Return the manifest's calibration; `calibrated` only where held-out rows bear it out.
 
-    So do offsets by breed: none where unseen animals gain nothing by them.
+    So do the ethogram's exponent and offsets by breed: none where unseen animals gain nothing.
     """
     table = calibration.temperatures(predictions, corpus, predictions.rows)
     cross = calibration.cross_calibrated(predictions, corpus)[ANY]
-    offsets: Offsets = {}
-    if adaptation.gained(predictions, corpus).low > 0:
+    both, offsets = experts.ALONE, Offsets()
+    gained = experts.gained(cross, predictions, corpus)
+    if gained is not None and gained.low > 0:
+        both = experts.fit(cross, corpus, predictions.rows)
+        cross = experts.cross_multiplied(cross, predictions, corpus)
+    if adaptation.gained(cross, predictions, corpus).low > 0:
         offsets = adaptation.fit(cross, corpus, predictions.rows)
         cross = adaptation.cross_moved(cross, predictions, corpus)
     limit = far_from(corpus, module, held, final, folder / OOD)
     return Calibration(
         calibrated=evidence.holds,
         temperature={name: round(value, 4) for name, value in table.items()},
+        experts=both,
         offsets={key: nats_of(found) for key, found in offsets.items()},
         conformal=calibration.conformal(cross, corpus, predictions.rows),
         ood=OutOfDistribution(file=OOD, max_score=limit),
@@ -232,7 +237,7 @@ def describe(
         name=named.name,
         version=named.version,
         arch=plan.recipe.arch,
-        decides="alone",
+        decides="with_ethogram" if calibrated.experts.ethogram else "alone",
         species=tuple(s for s in SPECIES if s in species),
         files={ONNX: blank, TORCH: blank, OOD: blank, CARD: None},
         weights=Weights(onnx=ONNX, torch=TORCH),

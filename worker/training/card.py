@@ -85,7 +85,19 @@ def calibration(manifest: Manifest, evidence: Evidence) -> str:
         f"{evidence.ece_after.value:.3f} ({evidence.ece_after.low:.3f} to "
         f"{evidence.ece_after.high:.3f}). Sets that should hold the truth in {1 - ALPHA:.0%} of "
         f"cases hold it in {evidence.coverage:.1%}, with {evidence.set_size:.2f} classes on "
-        f"average. Temperatures: {temperatures}. {offsets(manifest)}"
+        f"average. Temperatures: {temperatures}. {signs(manifest)} {offsets(manifest)}"
+    )
+
+
+def signs(manifest: Manifest) -> str:
+    """Say whether the ethogram decides as well; figures are without it."""
+    assert manifest.calibration is not None
+    both = manifest.calibration.experts
+    if manifest.decides == "alone":
+        return "The network decides alone: clips of other folds gained nothing by the ethogram."
+    return (
+        f"The ethogram's evidence counts {both.ethogram:.2f} times beside {both.learned:.2f} times "
+        "the network's, by which clips of other folds gained."
     )
 
 

@@ -6,7 +6,7 @@ What is trained on is what is served: `extract`, `encode` and their encoders, no
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import av
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import ClipUnreadable, InputError
-from worker.pipeline import weights
+from worker.pipeline import bundles, weights
 from worker.pipeline.architectures.inputs import WIDTHS
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.encode.loading import find_graph
@@ -29,11 +29,13 @@ from worker.pipeline.extract.posture import Posture
 from worker.pipeline.extract.quality import measure_quality
 from worker.pipeline.extract.sound import measure_sound
 from worker.pipeline.extract.stage import look
+from worker.pipeline.fuse.ethogram import evidence, load_ethogram
+from worker.pipeline.fuse.signs import read_signs
 from worker.pipeline.run import load_detector, load_pose
 from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
 
-VERSION = "4"  # of what is computed here; a new one recomputes everything
+VERSION = "5"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
 METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
 MAX_HASHED = 8  # pictures of a clip that are hashed
@@ -75,7 +77,8 @@ class Features:
 
     vision (v, pictures, 576), audio (v, 768), pose (pictures, 32), NaN where unseen; size 0 where
     missing.
-    background (pictures, 576) is the crop without its pet; quality (3,) of vision, audio, pose;
+    background (pictures, 576) is the crop without its pet; signs (5,) what the built-in ethogram
+    adds to each class, in nats, size 0 of what is no clip; quality (3,) of vision, audio, pose;
     metadata (8,); picture_bits (k, 64) and sound_bits (512,) tell near-duplicates.
     """
 
@@ -83,6 +86,7 @@ class Features:
     audio: Array
     pose: Array
     background: Array
+    signs: Array
     quality: Array
     metadata: Array
     picture_bits: NDArray[np.bool_]
@@ -110,7 +114,8 @@ def of_all(
 
     `variants` augmented ones beside the plain one.
     """
-    recipe = hashlib.sha256(f"{VERSION} {variants} {models.named}".encode()).hexdigest()[:16]
+    made_by = f"{VERSION} {variants} {models.named} {bundles.load_bundle().sha256}"
+    recipe = hashlib.sha256(made_by.encode()).hexdigest()[:16]
     folder = cache_dir / "features" / recipe
     folder.mkdir(parents=True, exist_ok=True)
     found, mistakes = [], []
@@ -158,10 +163,12 @@ def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generato
     )
     about = (media.duration_s, media.width, media.height, media.fps)
     quality = seen.facts.quality
-    return put_together(
+    made = put_together(
         one, models, variants, rng, shown, heard, pose, trusted,
         (*about, heard is not None, quality.brightness, quality.sharpness),
     )  # fmt: skip
+    table = load_ethogram(bundles.load_bundle()).of(one.species)
+    return replace(made, signs=evidence(table, read_signs(table, seen)[0]).astype(np.float32))
 
 
 def of_image(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
@@ -232,6 +239,7 @@ def put_together(
         audio=hear(heard, models.encode, variants, rng),
         pose=np.zeros((0, 32), np.float32) if pose is None else pose,
         background=background,
+        signs=np.zeros(0, np.float32),
         quality=np.asarray(trusted, np.float32),
         metadata=np.asarray(metadata, np.float32),
         picture_bits=bits,

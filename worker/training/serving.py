@@ -5,9 +5,10 @@ from numpy.typing import NDArray
 
 from shared.errors import InputError
 from worker.pipeline.bundles import Bundle
+from worker.pipeline.fuse.calibrate import experts as weights_of
 from worker.pipeline.manifest import ANY
 from worker.pipeline.runtime import OnnxNetwork
-from worker.training import calibration, labels
+from worker.training import adaptation, calibration, experts, labels, metrics
 from worker.training.corpus import Corpus
 from worker.training.evaluation import Answers
 
@@ -37,11 +38,15 @@ def readable(bundle: Bundle, corpus: Corpus, rows: Rows) -> Rows:
 
 
 def answers(bundle: Bundle, corpus: Corpus, rows: Rows) -> Answers:
-    """Return a bundle's probabilities (1, rows, 5) with its temperatures."""
+    """Return a bundle's probabilities (1, rows, 5) with its temperatures, exponents and offsets."""
     known = bundle.manifest.calibration
     table = known.temperature if known else {ANY: 1.0}
     given = logits_of(bundle, corpus, rows)[None]
-    chances = calibration.chances(given, ANY, table, corpus, rows)
+    chances = np.full((1, len(corpus), metrics.N), np.nan)
+    chances[:, rows] = calibration.chances(given, ANY, table, corpus, rows)
+    chances[:, rows] = experts.multiplied(chances, weights_of(bundle.manifest), corpus, rows)
+    offsets = {k: np.asarray(v) for k, v in known.offsets.items()} if known else {}
+    chances = adaptation.moved(chances, offsets, corpus, rows)
     soft = labels.shares(labels.votes_of(corpus.dataset))[rows]
     return Answers(chances, corpus.truth[rows], soft, corpus.groups[rows])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from worker.pipeline.manifest import ANY
-from worker.training import adaptation, calibration, controls, evaluation, labels
+from worker.training import adaptation, calibration, controls, evaluation, experts, labels
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
 from worker.training.dataset import Kind
@@ -49,12 +49,16 @@ def study(
     )
     on_step("frozen frames, swapped sound")
     held |= controls.changed(corpus, plan, folder, rows)
+    fitted = {
+        "offsets of species and breed: nats": adaptation.gained(cross[ANY], predictions, corpus)
+    }
+    if (signs := experts.gained(cross[ANY], predictions, corpus)) is not None:
+        fitted["the ethogram beside the network: nats of a clip"] = signs
     return replace(
         whole,
         missing_modalities=found,
         controls=held,
-        ablations=controls.ablations(corpus, predictions)
-        | {"offsets of species and breed: nats": adaptation.gained(predictions, corpus)},
+        ablations=controls.ablations(corpus, predictions) | fitted,
         subgroups=controls.subgroups(corpus, predictions),
     )
 

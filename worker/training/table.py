@@ -11,6 +11,7 @@ from worker.pipeline.architectures.inputs import (
     PRESENT,
     SEQUENCE_FRAMES,
     SPECIES,
+    STATES,
     WIDTHS,
 )
 from worker.pipeline.encode import pooling
@@ -26,7 +27,8 @@ class Table:
     """Rows with their variants: vision (n, v, 576), audio (n, v, 768), pose (n, 1, 32), face
     (n, v, 16, 576), NaN where missing; present and quality (n, 3), species (n, 2).
 
-    background (n, 576) is what is around the pet, metadata (n, 8) what the file is like.
+    background (n, 576) is what is around the pet, signs (n, 5) what the ethogram adds to each class
+    in nats, metadata (n, 8) what the file is like.
     """
 
     parts: dict[str, Array]
@@ -34,6 +36,7 @@ class Table:
     quality: Array
     species: Array
     background: Array
+    signs: Array
     metadata: Array
 
     def __len__(self) -> int:
@@ -90,6 +93,7 @@ def build(examples: Sequence[Example], features: Sequence[Features]) -> Table:
         quality=np.stack([f.quality for f in features]),
         species=np.array([[one.species == s for s in SPECIES] for one in examples], np.float32),
         background=background,
+        signs=stacked([f.signs if len(f.signs) else None for f in features], (STATES,)),
         metadata=np.stack([f.metadata for f in features]),
     )
 

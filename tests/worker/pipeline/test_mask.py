@@ -65,6 +65,18 @@ def test_a_networks_silhouette_that_leaves_the_box_nearly_empty_is_not_believed(
     assert overlap(mask, truth) > 0.8
 
 
+def test_where_a_network_sees_nothing_its_neighbours_silhouette_stands_in(noise):
+    picture, truth = scene(noise)
+    seen = np.zeros((4, MASK_PX, MASK_PX), np.uint8)
+    small = cv2.resize(truth.astype(np.uint8) * 255, (MASK_PX, MASK_PX))
+    seen[1] = small
+    masks = silhouettes(
+        np.stack([picture * 0] * 4), [BOX, BOX, None, BOX], (seen, WHOLE.repeat(4, 0))
+    )
+    assert all(overlap(masks[i], truth) > 0.95 for i in (0, 1, 3))
+    assert not masks[2].any()
+
+
 def test_pictures_without_a_box_have_no_silhouette(noise):
     pictures = np.stack([scene(noise)[0]] * 2)
     masks = silhouettes(pictures, [None, BOX])

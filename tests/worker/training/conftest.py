@@ -33,6 +33,7 @@ def features_of(rng, label, *, seen: bool, heard: bool, strength: float) -> Feat
         audio=(audio if heard else np.zeros((0, 768))).astype(np.float32),
         pose=np.zeros((0, 32), np.float32),
         background=rng.normal(size=(3 if seen else 0, 576)).astype(np.float32),
+        signs=np.zeros(5 if seen and heard else 0, np.float32),
         quality=np.array([0.8 * seen, 0.9 * heard, 0], np.float32),
         metadata=rng.normal(size=len(METADATA)).astype(np.float32),
         picture_bits=rng.random((seen * 3, 64)) < 0.5,

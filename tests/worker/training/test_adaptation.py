@@ -28,6 +28,11 @@ def chances(predictions):
     return softmax(predictions.logits[ANY].astype(float), axis=2)
 
 
+def gained(corpus, predictions):
+    cross = calibration.cross_calibrated(predictions, corpus)[ANY]
+    return adaptation.gained(cross, predictions, corpus)
+
+
 def test_a_breeds_offset_is_found_and_its_species_stays_near_nothing(corpus_of):
     corpus, predictions = shifted(corpus_of(1600), SHIFT)
     found = adaptation.fit(chances(predictions), corpus, predictions.rows)
@@ -53,8 +58,7 @@ def test_a_breed_that_was_never_seen_has_its_species_offset(corpus_of):
 
 
 def test_offsets_help_unseen_animals_where_breeds_differ_and_only_there(corpus_of):
-    helped = adaptation.gained(*shifted(corpus_of(600), SHIFT)[::-1])
-    idle = adaptation.gained(*shifted(corpus_of(600), 0 * SHIFT)[::-1])
+    helped, idle = (gained(*shifted(corpus_of(600), shift)) for shift in (SHIFT, 0 * SHIFT))
     assert helped.low > 0.02
     assert -0.03 < idle.value < 0.02
 

@@ -1,6 +1,7 @@
 """Separates the pet from its background: one silhouette a picture, over the square around its box.
 
-The keypoint network's where it sees one, GrabCut's inside the box where it does not.
+The keypoint network's where it sees one, its neighbours' where it does not; GrabCut's inside the
+box where no network has looked or it sees the pet nowhere.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +18,8 @@ CUT_PX = 96  # side of the square that GrabCut sees; at 64 px thin legs are lost
 MOST_CUTS = 8  # pictures of one clip; the others' silhouettes lie between their neighbours'
 ROUNDS = 1  # more cost as much again and gain nothing (docs/signals.md)
 CORE = 0.25  # of half the box's sides: the ellipse in its middle that is the pet for sure
-LEAST, MOST = 0.15, 0.97  # share of its box that a silhouette may fill
+LEAST, MOST = 0.15, 0.97  # share of its box that a silhouette of GrabCut's may fill
+LEAST_SEEN = 0.05  # and a network's, which takes no ground for a pet
 HALF = 127
 SPECK = 0.2  # of the largest piece: smaller ones are dropped
 ROUNDNESS = 2.5  # of the superellipse that stands in where GrabCut finds no silhouette
@@ -36,18 +38,17 @@ def silhouettes(
     """Return masks (n, 64, 64) uint8 over the square around each box (`crop.square_of`).
 
     255 is the pet; all 0 where there is no box. `seen`: a network's masks (n, k, k) uint8 over its
-    own squares (n, 4). Pictures in which it sees nothing that can be a pet are cut out, by `each`
-    as `map` does, in threads of its own if it likes.
+    own squares (n, 4). Where it sees nothing that can be a pet its neighbours' silhouettes stand
+    in; where it sees none at all, pictures are cut out, by `each` as `map` does, in threads of its
+    own if it likes.
     """
     size = (pictures.shape[2], pictures.shape[1])
     masks = np.zeros((len(pictures), MASK_PX, MASK_PX), np.uint8)
-    unseen: list[int] = []
-    for i, box in enumerate(boxes):
-        if box is not None and not (seen and lay(masks[i], seen[0][i], seen[1][i], box, size)):
-            unseen.append(i)
-    if not unseen:
-        return masks
-    chosen = [unseen[k] for k in spread(len(unseen), MOST_CUTS)]
+    shown = [i for i, box in enumerate(boxes) if box is not None]
+    laid = [i for i in shown if seen and lay(masks[i], seen[0][i], seen[1][i], boxes[i], size)]
+    if laid or not shown:
+        return between(masks, shown, laid)
+    chosen = [shown[k] for k in spread(len(shown), MOST_CUTS)]
 
     def cut(i: int) -> Masks:
         box = boxes[i]
@@ -55,19 +56,19 @@ def silhouettes(
         return cut_out(pictures[i], box)
 
     masks[chosen] = np.stack(list(each(cut, chosen)))
-    return between(masks, unseen, chosen)
+    return between(masks, shown, chosen)
 
 
 def lay(
-    onto: Masks, mask: Masks, square: NDArray[np.float32], box: Box, size: tuple[int, int]
+    onto: Masks, mask: Masks, square: NDArray[np.float32], box: Box | None, size: tuple[int, int]
 ) -> bool:
     """Lay a network's mask over the square around a box, if it can be the pet; tell whether."""
-    if not mask.any():
+    if box is None or not mask.any():
         return False
     found = resampled(mask, square, square_of(box, size), MASK_PX)
     across, down = placed(box, size, MASK_PX)
     inside = (np.abs(across) <= 1) & (np.abs(down[:, None]) <= 1)
-    if not inside.any() or not LEAST <= (found[inside] > HALF).mean() <= MOST:
+    if not inside.any() or not LEAST_SEEN <= (found[inside] > HALF).mean() <= MOST:
         return False
     onto[:] = found
     return True
@@ -79,13 +80,14 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def between(masks: Masks, known: list[int], chosen: list[int]) -> Masks:
-    """Blend the silhouettes of pictures that were not cut out; a square moves with its box."""
+    """Blend the silhouettes of pictures that have none of their own from those of their neighbours
+    among `chosen`; a square moves with its box."""
     at = np.array(chosen, float)
     for i in known:
         if i not in chosen:
             after = int(np.searchsorted(at, i))
-            j, k = chosen[after - 1], chosen[after]
-            share = (i - j) / (k - j)
+            j, k = chosen[max(after - 1, 0)], chosen[min(after, len(chosen) - 1)]
+            share = (i - j) / (k - j) if k > j else 0.0
             masks[i] = cv2.addWeighted(masks[j], 1 - share, masks[k], share, 0)
     return masks
 

@@ -27,7 +27,7 @@ from worker.pipeline.runtime import Network, OnnxNetwork
 
 BUILT_IN = Path(__file__).parent / "pose_net" / "keypoints.onnx"
 TAPPED = BUILT_IN.with_name("keypoints_tapped.onnx")
-NAME, TAPPED_NAME = "tailtrend-keypoints-2", "tailtrend-keypoints-2-tapped"  # of the numbers
+NAME, TAPPED_NAME = "tailtrend-keypoints-3", "tailtrend-keypoints-3-tapped"  # of the numbers
 LOOK_PX = 128
 HEAT_PX = 32
 MARGIN = 1.15  # of the box's longer side, as most of the drawn samples have it

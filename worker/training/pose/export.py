@@ -1,4 +1,4 @@
-"""Writes a trained keypoint network as ONNX, its weights as int8, with its card."""
+"""Writes a trained keypoint network as ONNX, computing in INT8, with its card."""
 
 import json
 from dataclasses import asdict
@@ -8,85 +8,63 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor
+from numpy.typing import NDArray
 
 from worker.pipeline.architectures.export import ExportDiffers, graph_of
-from worker.pipeline.architectures.inputs import TAPS
+from worker.pipeline.extract.pose import as_input
+from worker.pipeline.runtime import Network
 from worker.training.pose.fit import Progress
-from worker.training.pose.network import HEAT_PX, OUTPUTS, PICTURE_PX, KeypointNet
+from worker.training.pose.network import OUTPUTS, KeypointNet
+from worker.training.pose.quantise import Inputs, quantised
 from worker.training.pose.score import Scores
 from worker.training.pose.stream import BATCH
 
-MAX_DIFFERENCE = 0.25  # of a logit of noise: the weights are rounded to 8 bits
-SMALL = 256  # numbers; smaller arrays stay as they are
+MAX_DIFFERENCE = 0.25  # of an output's deviation
+AT_ONCE = 16
 
 
-def export_network(net: KeypointNet, path: Path) -> float:
-    """Write the graph with a free batch size; return the greatest difference of a logit.
+def export_network(
+    net: KeypointNet, path: Path, drawn: NDArray[np.uint8], taps: Network | None = None
+) -> float:
+    """Write the graph with a free batch size, in INT8; return how far its answers are from fp32's.
 
-    Raises ExportDiffers above MAX_DIFFERENCE.
+    `drawn` pictures (n, 128, 128, 3): the first three quarters give the maps their ranges, the
+    others are what is compared. Raises ExportDiffers above MAX_DIFFERENCE.
     """
     net = net.cpu().eval()
-    batch = noise(net, 2)
-    each = {0: torch.export.Dim.DYNAMIC}
-    free = (each, (each,) * (len(batch) - 1)) if len(batch) > 1 else (each,)
-    onnx.save(rounded(graph_of(net, batch, free, net.inputs, OUTPUTS)), path)
-    difference = compare(net, path)
+    batches = [inputs_of(drawn[at : at + AT_ONCE], taps) for at in range(0, len(drawn), AT_ONCE)]
+    shown = max(1, len(batches) * 3 // 4)
+    onnx.save(quantised(graph_in_fp32(net, batches[0]), batches[:shown]), path)
+    difference = max(compare(net, path, batch) for batch in batches[shown:] or batches)
     if not difference <= MAX_DIFFERENCE:
-        raise ExportDiffers(f"logits differ by {difference:.2g}")
+        raise ExportDiffers(f"answers differ by {difference:.2g} of their deviation")
     return difference
 
 
-def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store large weights as int8 with a scale per output channel, a quarter of the bytes.
-
-    Plain casts and products turn them back: ONNX Runtime folds those when it loads the file, so
-    that running it costs nothing more.
-    """
-    restored: list[onnx.NodeProto] = []
-    small: list[onnx.TensorProto] = []
-    for weight in model.graph.initializer:
-        values = numpy_helper.to_array(weight)
-        if weight.data_type != TensorProto.FLOAT or values.size < SMALL or values.ndim < 2:
-            small.append(weight)
-            continue
-        name, axes = weight.name, tuple(range(1, values.ndim))
-        scale = np.maximum(np.abs(values).max(axis=axes, keepdims=True), 1e-8) / 127
-        whole = np.round(values / scale).astype(np.int8)
-        small.append(numpy_helper.from_array(whole, f"{name}_int8"))
-        small.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}_scale"))
-        restored += [
-            helper.make_node("Cast", [f"{name}_int8"], [f"{name}_cast"], to=TensorProto.FLOAT),
-            helper.make_node("Mul", [f"{name}_cast", f"{name}_scale"], [name]),
-        ]
-    nodes = list(model.graph.node)
-    for field, filled in ((model.graph.node, restored + nodes), (model.graph.initializer, small)):
-        del field[:]
-        field.extend(filled)
-    del model.graph.value_info[:]
-    onnx.checker.check_model(model)
-    return model
+def inputs_of(drawn: NDArray[np.uint8], taps: Network | None) -> dict[str, NDArray[np.float32]]:
+    """Return what a network reads of pictures (n, 128, 128, 3)."""
+    picture = as_input(drawn)
+    return {"picture": picture, **(taps.run({"pictures": picture}) if taps else {})}
 
 
-def noise(net: KeypointNet, rows: int) -> tuple[Tensor, ...]:
-    """Return noise for every input of a network."""
-    made = torch.Generator().manual_seed(rows)
-    picture = torch.rand(rows, 3, PICTURE_PX, PICTURE_PX, generator=made) * 255
-    sides = (HEAT_PX, HEAT_PX // 2, HEAT_PX // 4, HEAT_PX // 8)
-    shapes = [(rows, TAPS[n], s, s) for n, s in zip(net.inputs[1:], sides, strict=False)]
-    return picture, *(torch.randn(*shape, generator=made) for shape in shapes)
+def graph_in_fp32(net: KeypointNet, batch: Inputs) -> onnx.ModelProto:
+    """Return the graph as it was trained."""
+    each = {0: torch.export.Dim.DYNAMIC}
+    free = (each, (each,) * (len(batch) - 1)) if len(batch) > 1 else (each,)
+    given = tuple(torch.from_numpy(batch[name]) for name in net.inputs)
+    return graph_of(net, given, free, net.inputs, OUTPUTS)
 
 
-def compare(net: KeypointNet, path: Path) -> float:
-    """Return the greatest difference of a logit between the network and its file."""
+def compare(net: KeypointNet, path: Path, batch: Inputs) -> float:
+    """Return the root mean square difference between a network and its file, as a share of the
+    standard deviation of what the network says; of the output where that is greatest."""
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    batch = noise(net, 3)
     with torch.inference_mode():
-        ours = net(*batch)
-    fed = {name: given.numpy() for name, given in zip(net.inputs, batch, strict=True)}
-    theirs = session.run(list(OUTPUTS), fed)
-    return max(float(np.abs(a.numpy() - b).max()) for a, b in zip(ours, theirs, strict=True))
+        ours = [o.numpy() for o in net(*(torch.from_numpy(batch[n]) for n in net.inputs))]
+    theirs = session.run(list(OUTPUTS), dict(batch))
+    return max(
+        float(np.sqrt(np.square(a - b).mean()) / a.std()) for a, b in zip(ours, theirs, strict=True)
+    )
 
 
 def write_card(

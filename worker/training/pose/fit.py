@@ -31,6 +31,7 @@ TOP_RATE, DECAY, WARM_STEPS = 2.5e-3, 0.02, 150
 GROWN_RATE = 1.5e-3  # of a network that starts from a trained one
 AVERAGE = 0.998  # of the weights that are exported
 HELD_OUT = 192
+EXPORTED_ON = 320
 
 
 class OtherRun(InputError):
@@ -207,3 +208,8 @@ def replayed(batches: Iterator[Batch]) -> Generator[tuple[Batch, bool], None, No
 def held_out(seed: int) -> Batch:
     """Draw samples that no run of any seed learns from."""
     return Drawer(seed + 1_000_003).draw(0, HELD_OUT)
+
+
+def to_export_on(seed: int) -> Batch:
+    """Draw samples that are neither learnt from nor held out."""
+    return Drawer(seed + 2_000_003).draw(0, EXPORTED_ON)

@@ -3,12 +3,14 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from cli.main import app
 from worker.pipeline import run
+from worker.pipeline.architectures.export import ExportDiffers
 from worker.pipeline.architectures.inputs import TAPS
 from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.runtime import OnnxNetwork
@@ -63,10 +65,12 @@ def test_a_folder_of_another_seed_is_refused(trained):
         run_of(trained[0], samples=1, seed=4)
 
 
-def test_the_exported_network_gives_the_same_numbers(trained, tmp_path, drawn):
+def test_the_exported_network_gives_nearly_the_same_numbers_in_int8(trained, tmp_path, drawn):
     net = trained[1].mean.eval()
-    difference = export_network(net, tmp_path / "k.onnx")
-    assert difference < 0.25
+    difference = export_network(net, tmp_path / "k.onnx", drawn.picture)
+    assert 0 < difference < 0.25
+    kinds = [node.op_type for node in onnx.load(tmp_path / "k.onnx").graph.node]
+    assert kinds.count("DequantizeLinear") > kinds.count("Conv") > 20
     written = (tmp_path / "k.onnx").read_bytes()
     assert len(written) < 3_000_000
     assert b"site-packages" not in written  # torch notes the paths of the machine
@@ -99,7 +103,14 @@ def test_a_trained_network_grows_taps_and_says_the_same_before_it_learns(trained
     grown.progress.steps = fitting.WARM_STEPS
     grown.learn(drawn, used=0.0)
     assert grown.net.taps[0].mix.weight.abs().max() > 0
-    assert export_network(grown.mean.eval(), tmp_path / "tapped.onnx") < 0.25
+    written = tmp_path / "tapped.onnx"
+    assert export_network(grown.mean.eval(), written, drawn.picture, Noise()) < 0.25
+
+
+def test_a_network_that_int8_makes_another_is_not_exported(trained, tmp_path, drawn, monkeypatch):
+    monkeypatch.setattr("worker.training.pose.export.MAX_DIFFERENCE", 1e-6)
+    with pytest.raises(ExportDiffers):
+        export_network(trained[1].mean.eval(), tmp_path / "k.onnx", drawn.picture)
 
 
 def test_a_folder_of_a_network_without_taps_is_refused_with_them(trained):
@@ -116,6 +127,7 @@ def test_train_pose_without_the_weights_that_taps_need_says_so(tmp_path, monkeyp
 
 def test_train_pose_writes_a_network_that_reads_taps(tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "HELD_OUT", 6)
+    monkeypatch.setattr(fitting, "EXPORTED_ON", 24)
     monkeypatch.setattr(run, "load_taps", lambda *asked: Noise())
     where = ["--out", str(tmp_path), "--samples", "32", "--taps"]
     said = CliRunner().invoke(app, ["train", "pose", *where])
@@ -168,6 +180,7 @@ def test_a_photo_that_is_missing_is_named(tmp_path, drawn):
 
 def test_train_pose_writes_network_and_card(tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "HELD_OUT", 6)
+    monkeypatch.setattr(fitting, "EXPORTED_ON", 24)
     said = CliRunner().invoke(app, ["train", "pose", "--out", str(tmp_path), "--samples", "32"])
     assert said.exit_code == 0, said.output
     card = json.loads((tmp_path / "card.json").read_text("utf-8"))
