@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from cli import real_clips, signal_errors
+from cli import real_clips, real_heads, signal_errors
 from cli.real_clips import Fit, Located
 from cli.signal_errors import CAMERA_MOVES, Errors, Rate
 from shared.settings import settings
@@ -84,10 +84,13 @@ def show_real(folder: Path, weights: Path | None, console: Console) -> None:
     rows = []
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("clips", total=None)
-        for row in real_clips.located(folder, detector):
+        for row in real_clips.located(folder, models):
             rows.append(row)
             progress.advance(task)
     console.print(located_table(rows))
+    with_heads = [(row.name, row.shows, row.heads) for row in rows if row.heads]
+    if with_heads:
+        console.print(real_heads.table_of(with_heads))
     masked = folder.parent / "davis-dog"
     if masked.is_dir():
         console.print(fit_table(list(real_clips.fits(masked, detector, pose))))

@@ -58,9 +58,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         typer.echo(json.dumps([as_object(row) for row in rows], indent=2))
         return
     Console().print(table(rows))
-    missing = [row for row in rows if row.state != "ready"]
-    if missing:
-        size = sum(row.record.official.bytes for row in missing) / 1e6
+    if missing := lacking():
+        size = sum(record.official.bytes for record in missing) / 1e6
         typer.echo(f"`tailtrend models pull` fetches what is missing: {size:.0f} MB.")
 
 
@@ -71,8 +70,11 @@ def pull(
         bool, typer.Option(help="Keep the files that graphs were made of: a GPU worker reads them.")
     ] = False,
 ) -> None:
-    """Fetch what is missing into the cache, verify it, and make it ready for the workers."""
-    wanted = [r for r in records(names) if row_of(r).state != "ready"]
+    """Fetch what is missing into the cache, verify it, and make it ready for the workers.
+
+    Without names all but what the list calls optional.
+    """
+    wanted = [r for r in records(names) if row_of(r).state != "ready"] if names else lacking()
     if not wanted:
         typer.echo("Everything is here.")
         return
@@ -132,6 +134,12 @@ def records(names: list[str] | None) -> list["WeightRecord"]:
     return [known[name] for name in names or known]
 
 
+def lacking() -> list["WeightRecord"]:
+    """Return the networks that are not ready here, but for those fetched by name only."""
+    wanted = [record for record in records(None) if not record.by_name_only]
+    return [record for record in wanted if row_of(record).state != "ready"]
+
+
 def row_of(record: "WeightRecord") -> Row:
     """Look for one network on this machine and check what is found."""
     from worker.pipeline import encode, weights
@@ -155,7 +163,7 @@ def cache_dir() -> Path:
 
 def hint() -> str | None:
     """Say in one sentence what `tailtrend models pull` would add; None when nothing is missing."""
-    missing = [row.record for row in map(row_of, records(None)) if row.state != "ready"]
+    missing = lacking()
     if not missing:
         return None
     size = sum(record.official.bytes for record in missing) / 1e6
@@ -169,7 +177,8 @@ def table(rows: list[Row]) -> Table:
     for row in rows:
         official = f"{row.record.official.bytes / 1e6:.1f}"
         here = f"{row.bytes / 1e6:.1f}" if row.path else ""
-        what = (row.record.name, row.record.adds, row.record.weights_licence, row.state)
+        state = "optional" if row.record.by_name_only and row.path is None else row.state
+        what = (row.record.name, row.record.adds, row.record.weights_licence, state)
         drawn.add_row(*what, str(row.path or ""), here, official)
     return drawn
 

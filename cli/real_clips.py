@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cli import real_heads
+
 if TYPE_CHECKING:
-    from worker.pipeline.extract import Detector
+    from worker.pipeline.extract import ExtractModels
+    from worker.pipeline.extract.detect import PetDetector
     from worker.pipeline.extract.locate import Pet
     from worker.pipeline.extract.pose import PoseNetwork
 
@@ -32,6 +35,7 @@ class Located:
     how: dict[str, int]
     pictures: int
     pet_frames_share: float
+    heads: real_heads.HeadsFound | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,17 @@ class Fit:
     mask: float
 
 
-def located(folder: Path, detector: "Detector") -> Iterator[Located]:
-    """Locate the pet in the sampled pictures of each clip that the folder's CLIPS.csv lists."""
+def located(folder: Path, models: "ExtractModels") -> Iterator[Located]:
+    """Locate the pet, and its head, in the sampled pictures of each clip that CLIPS.csv lists."""
     from worker.pipeline.extract.locate import locate
 
     with (folder / LIST).open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         pictures, times_s = sampled(folder / row["file"])
-        yield summed(row["file"], row["species"], locate(pictures, times_s, detector))
+        pet = locate(pictures, times_s, models.detector)
+        heads = real_heads.find(pictures, pet.boxes, models)
+        yield summed(row["file"], row["species"], pet, heads)
 
 
 def sampled(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -73,14 +79,14 @@ def sampled(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     return stacked(watcher.pictures), np.array(watcher.picture_times_s)
 
 
-def summed(name: str, shows: str, pet: "Pet") -> Located:
+def summed(name: str, shows: str, pet: "Pet", heads: real_heads.HeadsFound | None) -> Located:
     """Count the reasons for which a clip's boxes are believed."""
     how = {reason: sum(h == reason for h in pet.how) for reason in dict.fromkeys(pet.how)}
     share = pet.pet_frames_share or 0.0
-    return Located(name, shows, {str(k): n for k, n in how.items()}, len(pet.how), share)
+    return Located(name, shows, {str(k): n for k, n in how.items()}, len(pet.how), share, heads)
 
 
-def fits(folder: Path, detector: "Detector", network: "PoseNetwork | None") -> Iterator[Fit]:
+def fits(folder: Path, detector: "PetDetector", network: "PoseNetwork | None") -> Iterator[Fit]:
     """Compare boxes and silhouettes with the masks of each sequence in a DAVIS folder (480p)."""
     from worker.pipeline.extract.locate import locate
     from worker.pipeline.extract.mask import silhouettes

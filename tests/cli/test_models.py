@@ -89,6 +89,18 @@ def test_verify_finds_a_damaged_file(run, served, tmp_path):
     assert "damaged" in outcome.output
 
 
+def test_what_is_optional_comes_by_name_only(run, served, monkeypatch):
+    (record,) = weights.RECORDS
+    monkeypatch.setattr(weights, "RECORDS", (dataclasses.replace(record, by_name_only=True),))
+    assert "optional" in run("list").output
+    assert "models pull" not in run("list").output
+    assert models.hint() is None
+    assert "Everything is here" in run("pull").output
+    assert served.asked == []
+    assert "verified" in run("pull", "net").output
+    assert "ready" in run("list").output
+
+
 def test_the_hint_names_what_a_pull_would_add_and_is_silent_afterwards(run, served):
     assert "`tailtrend models pull`" in models.hint()
     assert "checks that a cat or dog is there" in models.hint()

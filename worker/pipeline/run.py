@@ -12,7 +12,11 @@ from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, find_graph, load_encoders
 from worker.pipeline.extract import Detector, Extract, ExtractModels, extract, load_tagger
+from worker.pipeline.extract.detect import PetDetector
+from worker.pipeline.extract.efficientdet import EfficientDet, InTurn
 from worker.pipeline.extract.given_pose import load_pose_network
+from worker.pipeline.extract.mmod import MmodDetector
+from worker.pipeline.extract.mmod_file import NetworkUnreadable, read_mmod
 from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.extract.taps import Taps
 from worker.pipeline.fuse import Assessment, fuse
@@ -52,16 +56,46 @@ def load_models(
 def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> ExtractModels:
     """Load only what the first step needs, for a process that runs nothing else."""
     compute_alone()
-    detector = bundles.find_weights("detector", weights_dir, cache_dir)
     tagger = bundles.find_weights("sound_tagger", weights_dir, cache_dir)
     each = max(1, threads // AT_ONCE)
     models = ExtractModels(
-        detector=Detector(detector, each) if detector else None,
+        detector=load_detector(weights_dir, cache_dir, each),
         tagger=load_tagger(tagger, each) if tagger else None,
         pose=load_pose(weights_dir, cache_dir, each),
+        heads=load_heads(weights_dir, cache_dir, each),
     )
     give_back()
     return models
+
+
+def load_detector(weights_dir: Path | None, cache_dir: Path, threads: int) -> PetDetector | None:
+    """Load the detector, and the second one beside it, or in its place, where that was pulled."""
+    path = bundles.find_weights("detector", weights_dir, cache_dir)
+    first = Detector(path, threads) if path else None
+    second = load_second(weights_dir, cache_dir)
+    if first is None or second is None:
+        return first or second
+    return InTurn(first, second)
+
+
+def load_second(weights_dir: Path | None, cache_dir: Path) -> EfficientDet | None:
+    """Load the second detector; None where it was not pulled or MediaPipe cannot run."""
+    path = bundles.find_weights("second_detector", weights_dir, cache_dir)
+    try:
+        return EfficientDet(path) if path else None
+    except (ImportError, OSError, ValueError, RuntimeError) as error:
+        log.warning("second_detector_missing", why=str(error))
+        return None
+
+
+def load_heads(weights_dir: Path | None, cache_dir: Path, threads: int) -> MmodDetector | None:
+    """Load the head detector; None where its file is missing, or none of its kind."""
+    path = bundles.find_weights("head_detector", weights_dir, cache_dir)
+    try:
+        return MmodDetector(read_mmod(path), threads) if path else None
+    except NetworkUnreadable as error:
+        log.error("weights_refused", path=str(path), why=str(error))
+        return None
 
 
 def load_pose(weights_dir: Path | None, cache_dir: Path, threads: int) -> PoseNetwork | None:

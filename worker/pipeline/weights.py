@@ -31,7 +31,10 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class WeightRecord:
-    """What the product publishes about one network's weights; `files` in order of preference."""
+    """What the product publishes about one network's weights; `files` in order of preference.
+
+    `by_name_only`: fetched where its name is given, as it costs more than it mostly gains.
+    """
 
     name: str
     role: str
@@ -41,6 +44,7 @@ class WeightRecord:
     takes: str
     gives: str
     files: tuple[WeightFile, ...]
+    by_name_only: bool = False
 
     @property
     def official(self) -> WeightFile:
@@ -73,6 +77,56 @@ RECORDS = (
                 "release 0.1.1rc0",
                 (
                     "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx",
+                ),
+            ),
+        ),
+    ),
+    WeightRecord(
+        name="efficientdet-lite0",
+        role="second_detector",
+        adds="looks again, through MediaPipe, where the first detector sees neither dog nor cat",
+        code_licence="Apache-2.0",
+        weights_licence="Apache-2.0",
+        takes="RGB 0-255 uint8 (1, 320, 320, 3)",
+        gives="boxes, COCO classes and scores of up to 25 things",
+        by_name_only=True,
+        files=(
+            WeightFile(
+                "efficientdet_lite0.tflite",
+                "efficientdet-lite0",
+                "0720bf247bd76e6594ea28fa9c6f7c5242be774818997dbbeffc4da460c723bb",
+                4_602_795,
+                "MediaPipe's own, int8, version 1",
+                (
+                    "https://storage.googleapis.com/mediapipe-models/object_detector/efficientdet_lite0/int8/1/efficientdet_lite0.tflite",
+                ),
+            ),
+        ),
+    ),
+    WeightRecord(
+        name="dlib-dog-head",
+        role="head_detector",
+        adds="finds the face for learned bundles that read it: dogs, and some cats",
+        code_licence="BSL-1.0",
+        weights_licence="CC0-1.0 by dlib-models; none in its own repository",
+        takes="RGB uint8 (h, w, 3), any size; faces from 80 px",
+        gives="boxes of faces with a score, 0 where training drew the line",
+        files=(
+            WeightFile(
+                "dlib_dog_head.dat",
+                "dlib-dog-head",
+                "578100645954228f2ddbb8ce9885625cba92e73ebc4773836c14048b9da3e461",
+                726_098,
+                "the official file under another name",
+            ),
+            WeightFile(
+                "dogHeadDetector.dat",
+                "dlib-dog-head",
+                "578100645954228f2ddbb8ce9885625cba92e73ebc4773836c14048b9da3e461",
+                726_098,
+                "kairess/dog_face_detector, from tureckova/Doggie-smile; dlib's serialisation",
+                (
+                    "https://raw.githubusercontent.com/kairess/dog_face_detector/b911cacc5e695c6f8f3a43dda63be103a05f331e/dogHeadDetector.dat",
                 ),
             ),
         ),

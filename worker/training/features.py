@@ -19,7 +19,7 @@ from worker.pipeline import bundles, weights
 from worker.pipeline.architectures.inputs import WIDTHS
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.encode.loading import find_graph
-from worker.pipeline.extract import Detector, ExtractModels, artifact, extract
+from worker.pipeline.extract import ExtractModels, artifact, extract
 from worker.pipeline.extract.crop import crops
 from worker.pipeline.extract.decode import PICTURE_SIDE_PX
 from worker.pipeline.extract.detect import Box
@@ -31,7 +31,7 @@ from worker.pipeline.extract.sound import measure_sound
 from worker.pipeline.extract.stage import look
 from worker.pipeline.fuse.ethogram import evidence, load_ethogram
 from worker.pipeline.fuse.signs import read_signs
-from worker.pipeline.run import load_pose
+from worker.pipeline.run import load_detector, load_pose
 from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
 
@@ -40,6 +40,7 @@ LONGEST_S = 60.0
 METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
 MAX_HASHED = 8  # pictures of a clip that are hashed
 ENCODERS = ("vision_encoder", "audio_encoder")
+DETECTORS = ("detector", "second_detector")
 
 Array = NDArray[np.float32]
 
@@ -55,16 +56,16 @@ class Models:
 
 def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Models:
     """Load what is found of the detector and the encoders, with what names their numbers."""
-    detector = weights.find("detector", weights_dir, cache_dir)
     graphs = ((r, find_graph(r, weights_dir, cache_dir)) for r in ENCODERS)
     named = [(r, f.file.weights, f.file.sha256) for r, f in graphs if f is not None]
-    if detector:
-        named.append(("detector", detector.file.weights, detector.file.sha256))
+    for role in DETECTORS:
+        if found := weights.find(role, weights_dir, cache_dir):
+            named.append((role, found.file.weights, found.file.sha256))
     pose = load_pose(weights_dir, cache_dir, threads)
     if pose:
         named.append(("pose", pose.made_by, weights.sha256_of(pose.path)))
     return Models(
-        extract=ExtractModels(Detector(detector.path, threads) if detector else None, None, pose),
+        extract=ExtractModels(load_detector(weights_dir, cache_dir, threads), None, pose),
         encode=load_encoders(weights_dir, cache_dir, threads),
         named=tuple(named),
     )

@@ -15,6 +15,7 @@ from worker.pipeline.extract.crop import crop
 from worker.pipeline.extract.decode import decode
 from worker.pipeline.extract.detect import Found, overlap, suppress
 from worker.pipeline.extract.flow import follow_blocks
+from worker.pipeline.extract.heads import Source
 from worker.pipeline.extract.locate import (
     How,
     Look,
@@ -270,7 +271,11 @@ def test_heads_are_found_but_not_cut_out_where_nobody_reads_faces(shared_folder,
     )
     assert cut.face_pictures is not None
     assert left.face_pictures is None
-    assert left.facts.face == cut.facts.face
+    by_face = [s == Source.DETECTOR for s in cut.facts.face.sources]
+    assert any(by_face)
+    assert Source.DETECTOR not in left.facts.face.sources
+    same = [a == b for a, b in zip(left.facts.face.boxes, cut.facts.face.boxes, strict=True)]
+    assert same == [not looked for looked in by_face]
     assert np.array_equal(left.pictures, cut.pictures)
 
 

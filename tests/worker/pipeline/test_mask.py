@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from worker.pipeline.extract.crop import crop, square_of
-from worker.pipeline.extract.face import Source, find_heads, sequence
+from worker.pipeline.extract.face import find_heads, sequence
 from worker.pipeline.extract.flow import Flow
 from worker.pipeline.extract.guess import guess_boxes
+from worker.pipeline.extract.heads import Source
 from worker.pipeline.extract.keypoints import EARS, NAMES, POSTURES, Pose
 from worker.pipeline.extract.mask import MASK_PX, resampled, silhouettes
 from worker.pipeline.extract.track import match
@@ -119,7 +120,7 @@ def test_the_head_is_where_its_points_are(noise):
     pose = pose_with(nose=(0.6, 0.4), eye_a=(0.55, 0.35), eye_b=(0.65, 0.35))
     masks = silhouettes(scene(noise)[0][None], [BOX])
     face = find_heads([BOX], masks, SIZE, pose)
-    assert face.source == Source.KEYPOINTS
+    assert face.sources == (Source.KEYPOINTS,)
     x0, y0, x1, y1 = face.boxes[0]
     assert x0 < 0.55 < 0.65 < x1
     assert y0 < 0.35 < 0.4 < y1
@@ -129,7 +130,7 @@ def test_without_points_the_head_is_guessed_and_said_so(noise):
     picture = scene(noise)[0]
     masks = silhouettes(picture[None], [BOX])
     face = find_heads([BOX], masks, SIZE)
-    assert face.source == Source.BOX
+    assert face.sources == (Source.BOX,)
     pictures = sequence(picture[None], face, [BOX], masks)
     assert pictures.shape == (16, 224, 224, 3)
     assert pictures.dtype == np.uint8

@@ -45,6 +45,8 @@ def test_each_role_has_one_record():
 @pytest.mark.real
 def test_the_given_weights_are_the_accepted_ones(shared_folder, tmp_path):
     for record in RECORDS:
+        if record.by_name_only:  # nobody gave it
+            continue
         found = weights.find(record.role, shared_folder / "weights", tmp_path)
         assert found is not None
         assert found.path.stat().st_size == found.file.bytes

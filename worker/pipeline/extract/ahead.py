@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipeline.extract.detect import Detector
+from worker.pipeline.extract.detect import PetDetector
 from worker.pipeline.extract.flow import Flow, Follower, follow_blocks
 from worker.pipeline.extract.locate import Look, expected, is_due, look_between, look_for_animals
 from worker.pipeline.extract.shots import CUT_DIFFERENCE
@@ -24,7 +24,7 @@ class Ahead:
     It gives up where the scene seems to be cut: only the longest shot will be looked at.
     """
 
-    def __init__(self, beside: ThreadPoolExecutor, detector: Detector | None) -> None:
+    def __init__(self, beside: ThreadPoolExecutor, detector: PetDetector | None) -> None:
         self.beside, self.detector = beside, detector
         self.follower = Follower()
         self.last: NDArray[np.uint8] | None = None

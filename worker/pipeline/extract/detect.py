@@ -3,6 +3,7 @@
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -31,6 +32,16 @@ class Found:
     box: Box
     kind: int
     score: float
+
+
+class PetDetector(Protocol):
+    """Finds pets, and people if it can, in one picture."""
+
+    def detect(
+        self, picture: NDArray[np.uint8], *, room: float = 1.0, min_score: float
+    ) -> list[Found]:
+        """Find them in one RGB picture (h, w, 3), seen from `room` times as far."""
+        ...
 
 
 class Detector:

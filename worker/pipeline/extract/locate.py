@@ -17,8 +17,8 @@ from worker.pipeline.extract.detect import (
     COCO_SPECIES,
     PERSON,
     Box,
-    Detector,
     Found,
+    PetDetector,
     area,
     as_box,
     overlap,
@@ -92,7 +92,7 @@ Each = Callable[[Callable[[Span], dict[int, Look]], Iterable[Span]], Iterable[di
 def locate(
     pictures: NDArray[np.uint8],
     times_s: NDArray[np.float64],
-    detector: Detector | None,
+    detector: PetDetector | None,
     looks: Mapping[int, Look] = MappingProxyType({}),
     each: Each = map,
 ) -> Pet:
@@ -132,7 +132,7 @@ def nothing(count: int, seen: int | None) -> Pet:
 def look_through(
     pictures: NDArray[np.uint8],
     times_s: NDArray[np.float64],
-    detector: Detector,
+    detector: PetDetector,
     taken: Mapping[int, Look],
     each: Each,
 ) -> dict[int, Look]:
@@ -152,7 +152,7 @@ def look_through(
 def look_between(
     pictures: Mapping[int, NDArray[np.uint8]] | NDArray[np.uint8],
     times_s: NDArray[np.float64],
-    detector: Detector,
+    detector: PetDetector,
     looks: Mapping[int, Look],
     span: Span,
     taken: Mapping[int, Look] = MappingProxyType({}),
@@ -197,7 +197,7 @@ def same_animal(before: list[Found], after: list[Found]) -> bool:
 
 
 def look_for_animals(
-    picture: NDArray[np.uint8], detector: Detector, last: Box | None = None
+    picture: NDArray[np.uint8], detector: PetDetector, last: Box | None = None
 ) -> Look:
     """Return a picture's animals; where none is clear, look again from closer or further away.
 
@@ -220,7 +220,7 @@ def look_for_animals(
     return Look(sure or [f for f in far if f.score >= MIN_SCORE], suppress(fits + far))
 
 
-def look_closer(picture: NDArray[np.uint8], detector: Detector, last: Box) -> list[Found]:
+def look_closer(picture: NDArray[np.uint8], detector: PetDetector, last: Box) -> list[Found]:
     """Return the animals of about the last one's size in half the picture around it."""
     height, width = picture.shape[:2]
     across, down = width // CLOSER, height // CLOSER

@@ -17,13 +17,15 @@ from worker.pipeline.extract import artifact, pose_artifact, stills
 from worker.pipeline.extract.ahead import Ahead
 from worker.pipeline.extract.crop import CROP_PX, crops
 from worker.pipeline.extract.decode import Decoded, Media, decode
-from worker.pipeline.extract.detect import Detector
-from worker.pipeline.extract.face import LENGTH, Face, find_heads, sequence
+from worker.pipeline.extract.detect import PetDetector
+from worker.pipeline.extract.face import LENGTH, Face, find_heads, look_closer, sequence
 from worker.pipeline.extract.flow import Flow
 from worker.pipeline.extract.guess import guess_boxes
+from worker.pipeline.extract.heads import ByFace
 from worker.pipeline.extract.keypoints import Pose
 from worker.pipeline.extract.locate import How, Pet, locate
 from worker.pipeline.extract.mask import MASK_PX, silhouettes
+from worker.pipeline.extract.mmod import MmodDetector
 from worker.pipeline.extract.motion import measure_motion
 from worker.pipeline.extract.movement import Movement, sum_up
 from worker.pipeline.extract.outline import Outline
@@ -45,9 +47,10 @@ DECODING_SHARE = 0.7  # of the step's progress; what remains is measuring
 class ExtractModels:
     """The networks that the first step can use; None where the weights are missing."""
 
-    detector: Detector | None
+    detector: PetDetector | None
     tagger: SoundTagger | None
     pose: PoseNetwork | None = None
+    heads: MmodDetector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ def extract(
 ) -> Extract:
     """Decode a clip once and measure it.
 
-    `faces`: whether somebody will read the face sequence; where the head is, is found anyway.
+    `faces`: whether somebody will read the face sequence; where the head is, is found anyway, but
+    only for it does the head detector look.
     `on_progress` gets measured fractions 0..1. Raises ClipUnreadable, ClipNoVideo, ClipTooShort,
     ClipTooLong, ClipTooDemanding.
     """
@@ -168,6 +172,8 @@ def measure(
     moved = pool.submit(measure_motion, flow, grey_times_s, outline, body.result)
     cut = crops(pictures, pet.boxes, masks)
     face = find_heads(verified, masks, size, pose)
+    if faces and models.heads:
+        face = look_closer(face, ByFace(models.heads, pictures, verified), pool.map)
     heads = sequence(pictures, face, verified, masks) if faces else None
     laps.mark("crops")
     motion, (sound, tags) = moved.result(), heard.result()
