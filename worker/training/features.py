@@ -147,7 +147,7 @@ def kept(one: Example, models: Models, folder: Path, variants: int) -> Features:
 
 def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
     """Return a clip's numbers. Raises what `extract` raises."""
-    seen = extract(one.path, species=one.species, models=models.extract)
+    seen = extract(one.path, species=one.species, models=models.extract, faces=False)
     encoding = encode(seen, models.encode, faces=False)
     media, sound = seen.facts.media, seen.facts.sound
     boxes = seen.facts.pet.boxes[: len(seen.pictures)]
