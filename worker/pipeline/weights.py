@@ -256,13 +256,15 @@ def find(
 ) -> Found | None:
     """Return a role's verified file; with `suffixes`, only a form that the loader reads.
 
-    None, with a line in the log, where it is missing or where its SHA-256 is not a known one.
+    None, with a line in the log, where its SHA-256 is not a known one or where it is missing,
+    unless it is fetched by name only.
     """
     places = places_of(weights_dir, cache_dir)
     for path in candidates(role, places, suffixes):
         if found := recognised(role, path):
             return found
-    log.info("weights_missing", role=role, looked_in=[str(p) for p in places])
+    if not record_for(role).by_name_only:
+        log.info("weights_missing", role=role, looked_in=[str(p) for p in places])
     return None
 
 

@@ -22,6 +22,11 @@ def test_a_missing_file_is_no_error_and_is_said_in_the_log(tmp_path, lines):
     assert lines[0]["event"] == "weights_missing"
 
 
+def test_a_file_that_is_fetched_by_name_only_is_not_missed(tmp_path, lines):
+    assert find_weights("second_detector", None, tmp_path) is None
+    assert not lines
+
+
 def test_a_file_with_the_wrong_checksum_is_refused_and_named(tmp_path, lines):
     path = tmp_path / "yolox_nano.onnx"
     path.write_bytes(b"not the network")
