@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 
 from api.schemas.jobs import JobOut
-from shared.db import single
+from shared.db import readings
 from shared.errors import TooManyWaiters, TransientError
 from shared.models import Job
 from shared.settings import settings
@@ -134,7 +134,7 @@ def _state(job: JobOut) -> State:
 
 def _read(job_ids: list[uuid.UUID]) -> dict[uuid.UUID, State]:
     query = select(Job.id, Job.status, Job.step, Job.progress).where(Job.id.in_(job_ids))
-    with single() as session:
+    with readings() as session:
         return {row.id: (row.status, row.step, row.progress) for row in session.execute(query)}
 
 

@@ -5,7 +5,7 @@ is owed, what is due for deletion, the assessment, the events.
 """
 
 from sqlalchemy import FromClause, TextClause, bindparam, select, text
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import joinedload
 
 from shared import assessments, clips, events
 from shared.models import Clip, Job
@@ -31,24 +31,20 @@ owed AS (
 """  # noqa: S608 - both are among the literals below
 
 
-def _listed(row: str, table: FromClause) -> str:
-    return ", ".join(f"{row}.{column.name}" for column in table.columns)
+def _listed(row: str, table: FromClause, *, start: str = "") -> str:
+    return ", ".join(f"{row}.{column.name} AS {start}{column.name}" for column in table.columns)
 
 
 SUBMIT = select(Job).from_statement(
     text(f"WITH {_queued(':clip_id', f'WHERE {ROOM}')} SELECT * FROM made")  # noqa: S608
 )
 JOBS, CLIPS = Job.__table__, Clip.__table__
-ACCEPT = (
-    select(Job)
-    .options(contains_eager(Job.clip))
-    .from_statement(
-        text(f"""
+JOB_COLUMNS = tuple(column.name for column in JOBS.columns)
+CLIP_COLUMNS = tuple(column.name for column in CLIPS.columns)
+ACCEPT = text(f"""
 WITH {clips.ACCEPTED.format(room=ROOM)} {_queued("accepted.id", "FROM accepted")}
-SELECT {_listed("made", JOBS)}, {_listed("accepted", CLIPS)} FROM made, accepted
-""").columns(*JOBS.columns, *CLIPS.columns)  # noqa: S608 - literals and names of our columns
-    )
-)
+SELECT {_listed("made", JOBS)}, {_listed("accepted", CLIPS, start="its_")} FROM made, accepted
+""")  # noqa: S608 - literals and names of our columns
 
 BY_OUR_BUNDLE = """jobs.bundle IS NULL
    AND assessments.bundle = (SELECT newest.bundle FROM assessments AS newest

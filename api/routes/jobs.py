@@ -24,7 +24,7 @@ from api.schemas.jobs import (
 )
 from api.watch import watch
 from shared import jobs
-from shared.db import single, transaction
+from shared.db import readings, transaction
 from shared.errors import BadCursor, JobFinal, JobNotFinal, TooManyJobs, TooManyWaiters
 from shared.models import Job
 from shared.settings import settings
@@ -55,7 +55,7 @@ def read_job(job_id: uuid.UUID, query_data: JobQuery, headers_data: JobHeaders) 
 
 
 def _read(account_id: uuid.UUID, job_id: uuid.UUID) -> JobOut:
-    with single() as session:
+    with readings() as session:
         return JobOut.of(jobs.get(session, account_id, job_id))
 
 
