@@ -111,20 +111,6 @@ def single() -> Iterator[Single]:
 
 
 @contextmanager
-def readings() -> Iterator[Session]:
-    """Open a session that only reads, without a transaction. Raises as `_translated` does."""
-    alone = _committing_alone(engine())
-    with _translated(), Session(alone, expire_on_commit=False) as session, session.begin():
-        yield session
-
-
-@functools.lru_cache(maxsize=1)
-def _committing_alone(pooled: Engine) -> Engine:
-    """Give the same connections, each of whose statements commits itself."""
-    return pooled.execution_options(isolation_level="AUTOCOMMIT")
-
-
-@contextmanager
 def _translated() -> Iterator[None]:
     """Raise DatabaseUnavailable when Postgres cannot be reached.
 

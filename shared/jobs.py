@@ -43,6 +43,8 @@ ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease: nobody puts it a
 
 ROOM_RETRY_S = 10
 
+State = tuple[str, str, int]  # status, step, progress
+
 FREE = {"delay_s": 0.0, "uncounted": 0, "transient": 0}
 
 
@@ -132,9 +134,7 @@ def accept(
     if row is None:
         check_room(way, account_id)
         raise UploadRefused("The upload took too long; send it again.")
-    job = Job(**dict(zip(sql.JOB_COLUMNS, row, strict=False)))
-    job.clip = Clip(**dict(zip(sql.CLIP_COLUMNS, row[len(sql.JOB_COLUMNS) :], strict=True)))
-    return _to_be_rung(way, job)
+    return _to_be_rung(way, sql.job_of(row))
 
 
 def submit(
@@ -153,6 +153,7 @@ def submit(
     if job is None:
         raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
     set_committed_value(job, "clip", clip)
+    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
     return _to_be_rung(session, job)
 
 
@@ -218,12 +219,18 @@ def chosen(
     return query
 
 
-def get(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
-    """Read a job of an account. Raises NotFound."""
-    job = session.scalar(sql.ONE, {"account_id": account_id, "job_id": job_id})
-    if job is None:
+def get(way: Way, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    """Read a job of an account with its clip and assessment. Raises NotFound."""
+    row = ways.row(way, sql.ONE, {"account_id": account_id, "job_id": job_id})
+    if row is None:
         raise NotFound
-    return job
+    return sql.job_of(row)
+
+
+def states(way: Way, job_ids: list[uuid.UUID]) -> dict[uuid.UUID, State]:
+    """Read how far each of several jobs is."""
+    rows = ways.rows(way, sql.STATES, {"job_ids": job_ids})
+    return {row.id: (row.status, row.step, row.progress) for row in rows}
 
 
 def cancel(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
@@ -411,7 +418,6 @@ def _new(
 
 
 def _to_be_rung(way: Way, job: Job) -> Job:
-    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
     outbox.ring_after_commit(way, job.id, Queue.EXTRACT)
     return job
 

@@ -24,7 +24,7 @@ from api.schemas.jobs import (
 )
 from api.watch import watch
 from shared import jobs
-from shared.db import readings, transaction
+from shared.db import single, transaction
 from shared.errors import BadCursor, JobFinal, JobNotFinal, TooManyJobs, TooManyWaiters
 from shared.models import Job
 from shared.settings import settings
@@ -55,8 +55,8 @@ def read_job(job_id: uuid.UUID, query_data: JobQuery, headers_data: JobHeaders) 
 
 
 def _read(account_id: uuid.UUID, job_id: uuid.UUID) -> JobOut:
-    with readings() as session:
-        return JobOut.of(jobs.get(session, account_id, job_id))
+    with single() as way:
+        return JobOut.of(jobs.get(way, account_id, job_id))
 
 
 def _has_news(job: JobOut) -> bool:
