@@ -101,13 +101,16 @@ def single() -> Iterator[Single]:
     with _translated(), closing(engine().raw_connection()) as pooled:
         connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
         connection.autocommit = True
+        way = Single(connection)
         try:
-            yield Single(connection)
+            yield way
         finally:
             if connection.closed:
                 pooled.invalidate()
             else:
                 connection.autocommit = False
+    for call in way.afterwards:
+        call()
 
 
 @contextmanager

@@ -113,8 +113,7 @@ def ring_after_commit(way: Way, queue: Queue, row_ids: Iterable[uuid.UUID]) -> N
     if isinstance(way, Session):
         way.info.setdefault(RINGS, []).extend(rings)
         return
-    for each in rings:  # already committed
-        ring_soon(*each)
+    way.afterwards += [functools.partial(ring_soon, *each) for each in rings]
 
 
 @event.listens_for(Session, "after_commit")  # a listener of each session would cost 0.4 ms

@@ -4,7 +4,7 @@ Knows no pool and no table; `db.py` opens them.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from psycopg import Connection
@@ -25,6 +25,7 @@ class Single:
 
     def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
+        self.afterwards: list[Callable[[], None]] = []  # what to do when the block has ended well
 
     def rows(self, statement: TextClause, values: Mapping[str, object]) -> list[Any]:
         """Run a statement that gives rows."""
