@@ -49,8 +49,8 @@ def verified(key: str) -> LiveKey:
     Raises KeyInvalid, TooManyRequests.
     """
     try:
-        with single() as session:
-            return accounts.verify_key(session, key)
+        with single() as way:
+            return accounts.verify_key(way, key)
     except KeyInvalid:
         throttle.draw_for_failed_key(request.remote_addr or "")
         raise

@@ -19,9 +19,11 @@ from shared import clips, idempotency, jobs, pets, storage, uploads
 from shared.clips import StoredFile, Told
 from shared.db import single, transaction
 from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
+from shared.jobs import Reserved
 from shared.models import Job, Upload
 from shared.settings import settings
 from shared.uploads import Announced
+from shared.ways import Way
 
 CHUNK_BYTES = 1 << 20
 FORM_OVERHEAD_BYTES = 100_000  # the other fields of a multipart request
@@ -74,33 +76,30 @@ def take(request: Request, upload: FileStorage) -> Answer:
     """
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
-    with single() as session:
-        before = _before(session, request, fingerprint)
+    with single() as way:
+        before = _before(way, request, fingerprint)
         if before is not None:
             return before
         request.check()  # not before: a request may be repeated after its deadline
-        found = _reserve(session, request, content.sha256)
-    alone = single if request.idempotency_key is None else transaction
-    if isinstance(found, Job):
-        with alone() as session:
-            return _once(session, request, fingerprint, lambda: _answer(found, is_duplicate=True))
-    file = content.under(found)
+        found = _reserve(way, request, content.sha256)
+    if found.same is not None:
+        return _answer_same(request, fingerprint, found.same)
+    file = content.under(found.clip_id)
     upload.stream.seek(0, os.SEEK_SET)
-    storage.put(clips.media_key(found), upload.stream, content_type=file.content_type)
-    with alone() as session:
-        return _once(session, request, fingerprint, lambda: _accept(session, request, file))
+    storage.put(clips.media_key(found.clip_id), upload.stream, content_type=file.content_type)
+    return _accept_once(request, fingerprint, file)
 
 
-def _before(session: Session, request: Request, fingerprint: bytes) -> Answer | None:
+def _before(way: Way, request: Request, fingerprint: bytes) -> Answer | None:
     """Give what the same request was answered."""
     if request.idempotency_key is None:
         return None
-    return idempotency.find(session, request.account_id, request.idempotency_key, fingerprint)
+    return idempotency.find(way, request.account_id, request.idempotency_key, fingerprint)
 
 
-def _reserve(session: Session, request: Request, sha256: bytes) -> uuid.UUID | Job:
+def _reserve(way: Way, request: Request, sha256: bytes) -> Reserved:
     return jobs.reserve(
-        session,
+        way,
         request.account_id,
         request.pet_id,
         sha256,
@@ -109,9 +108,24 @@ def _reserve(session: Session, request: Request, sha256: bytes) -> uuid.UUID | J
     )
 
 
-def _accept(session: Session, request: Request, file: StoredFile) -> Answer:
+def _answer_same(request: Request, fingerprint: bytes, job_id: uuid.UUID) -> Answer:
+    with transaction() as session:
+        job = jobs.get(session, request.account_id, job_id)
+        return _once(session, request, fingerprint, lambda: _answer(job, is_duplicate=True))
+
+
+def _accept_once(request: Request, fingerprint: bytes, file: StoredFile) -> Answer:
+    """Accept the clip, by a single statement where no answer is to be kept with it."""
+    if request.idempotency_key is None:
+        with single() as way:
+            return _accept(way, request, file)
+    with transaction() as session:
+        return _once(session, request, fingerprint, lambda: _accept(session, request, file))
+
+
+def _accept(way: Way, request: Request, file: StoredFile) -> Answer:
     job = jobs.accept(
-        session,
+        way,
         file,
         request.told,
         account_id=request.account_id,

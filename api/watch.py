@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
-from sqlalchemy import select
 
 from api.schemas.jobs import JobOut
+from shared import jobs
 from shared.db import single
 from shared.errors import TooManyWaiters, TransientError
-from shared.models import Job
+from shared.jobs import State
 from shared.settings import settings
 
 TICK_S = 0.05
@@ -24,8 +24,6 @@ TICK_S = 0.05
 log = structlog.get_logger()
 
 _making = threading.Lock()
-
-State = tuple[str, str, int]  # status, step, progress
 
 
 class Watch:
@@ -115,7 +113,8 @@ class Watch:
                     self._news.wait()
                 job_ids = list(self._watched)
             try:
-                states = _read(job_ids)
+                with single() as way:
+                    states = jobs.states(way, job_ids)
             except TransientError as error:
                 log.warning("watch_failed", why=error.detail)
                 time.sleep(1)
@@ -130,12 +129,6 @@ class Watch:
 
 def _state(job: JobOut) -> State:
     return job.status, job.step, job.progress
-
-
-def _read(job_ids: list[uuid.UUID]) -> dict[uuid.UUID, State]:
-    query = select(Job.id, Job.status, Job.step, Job.progress).where(Job.id.in_(job_ids))
-    with single() as session:
-        return {row.id: (row.status, row.step, row.progress) for row in session.execute(query)}
 
 
 def watch() -> Watch:

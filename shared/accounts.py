@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select, text, update
 from sqlalchemy.orm import Session
 
-from shared import deletions, pets
+from shared import deletions, pets, ways
 from shared.deletions import Receipt
 from shared.errors import KeyInvalid, NotFound
 from shared.models import Account, ApiKey
+from shared.ways import Way
 
 KEY_START = "tt_"
 KEY_BYTES = 32  # 256 random bits: a fast hash is enough
@@ -70,9 +71,9 @@ def create_key(session: Session, account_id: uuid.UUID, *, name: str) -> str:
     return key
 
 
-def verify_key(session: Session, key: str) -> LiveKey:
+def verify_key(way: Way, key: str) -> LiveKey:
     """Find the live key that this is. Raises KeyInvalid."""
-    found = session.execute(VERIFY, {"digest": _digest(key)}).one_or_none()
+    found = ways.row(way, VERIFY, {"digest": _digest(key)})
     if found is None:
         raise KeyInvalid
     return LiveKey(found.id, found.account_id, found.name)

@@ -3,8 +3,10 @@
 import functools
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any, cast
 
+import psycopg
 from psycopg.errors import ForeignKeyViolation
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -22,6 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.errors import DatabaseUnavailable, NotConfigured, NotFound
 from shared.settings import settings
+from shared.ways import Single
 
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 15_000
@@ -90,20 +93,24 @@ def take_time(session: Session) -> None:
 
 
 @contextmanager
-def single() -> Iterator[Session]:
-    """Open a session for one statement, or for readings: each is a transaction of its own.
+def single() -> Iterator[Single]:
+    """Open a way for statements that are each a transaction of their own.
 
     One way to the server and back where a transaction takes three. Raises as `_translated` does.
     """
-    alone = _committing_alone(engine())
-    with _translated(), Session(alone, expire_on_commit=False) as session, session.begin():
-        yield session
-
-
-@functools.lru_cache(maxsize=1)
-def _committing_alone(pooled: Engine) -> Engine:
-    """Give the same connections, each of whose statements commits itself."""
-    return pooled.execution_options(isolation_level="AUTOCOMMIT")
+    with _translated(), closing(engine().raw_connection()) as pooled:
+        connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+        connection.autocommit = True
+        way = Single(connection)
+        try:
+            yield way
+        finally:
+            if connection.closed:
+                pooled.invalidate()
+            else:
+                connection.autocommit = False
+    for call in way.afterwards:
+        call()
 
 
 @contextmanager
@@ -122,6 +129,10 @@ def _translated() -> Iterator[None]:
         if isinstance(error.orig, ForeignKeyViolation):
             raise NotFound from error
         raise
+    except ForeignKeyViolation as error:
+        raise NotFound from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise DatabaseUnavailable from error
     except DBAPIError as error:
         if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
             raise DatabaseUnavailable from error

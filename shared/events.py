@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from shared import queue
 from shared.models import Delivery, Event, EventType, WebhookEndpoint
 from shared.queue import Queue
+from shared.ways import Way
 
 KEPT_DAYS = 30  # how far back a replay can reach
 
@@ -82,9 +83,9 @@ def emit_test(session: Session, endpoint: WebhookEndpoint) -> Delivery:
     return delivery
 
 
-def ring_after_commit(session: Session, delivery_ids: Iterable[uuid.UUID]) -> None:
+def ring_after_commit(way: Way, delivery_ids: Iterable[uuid.UUID]) -> None:
     """Ring for deliveries as soon as a worker can see them."""
-    queue.ring_after_commit(session, Queue.DELIVER, delivery_ids)
+    queue.ring_after_commit(way, Queue.DELIVER, delivery_ids)
 
 
 def purge(session: Session) -> None:

@@ -3,14 +3,20 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared import ways
 from shared.errors import IdempotencyMismatch
 from shared.models import IdempotencyKey
+from shared.ways import Way
 
 KEPT_DAYS = 1
+
+FIND = text("""
+SELECT request_sha256, answer FROM idempotency_keys WHERE account_id = :account_id AND key = :key
+""")
 
 
 def begin(
@@ -30,12 +36,9 @@ def begin(
     return find(session, account_id, key, request_sha256)
 
 
-def find(
-    session: Session, account_id: uuid.UUID, key: str, request_sha256: bytes
-) -> dict[str, Any] | None:
+def find(way: Way, account_id: uuid.UUID, key: str, request_sha256: bytes) -> dict[str, Any] | None:
     """Give the answer that was given for the key, without taking it. Raises IdempotencyMismatch."""
-    query = select(IdempotencyKey.request_sha256, IdempotencyKey.answer)
-    before = session.execute(query.where(*_is(account_id, key))).one_or_none()
+    before = ways.row(way, FIND, {"account_id": account_id, "key": key})
     if before is None:
         return None
     if before.request_sha256 != request_sha256:

@@ -4,16 +4,21 @@ Each does in one way to Postgres all that must happen together: the job, its att
 is owed, what is due for deletion, the assessment, the events.
 """
 
-from sqlalchemy import FromClause, TextClause, bindparam, select, text
-from sqlalchemy.orm import contains_eager, joinedload
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from sqlalchemy import TextClause, select, text
+from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from shared import assessments, clips, events
-from shared.models import Clip, Job
+from shared.models import Assessment, Base, Clip, Job
+
+Row = TypeVar("Row", bound=Base)
 
 IN_HAND = text("SELECT count(*) FROM jobs WHERE account_id = :account_id AND finished_at IS NULL")
 
 WHOLE = select(Job).options(joinedload(Job.clip), joinedload(Job.assessment))
-ONE = WHOLE.where(Job.account_id == bindparam("account_id"), Job.id == bindparam("job_id"))
 
 ROOM = f":most > ({IN_HAND})"
 
@@ -31,24 +36,40 @@ owed AS (
 """  # noqa: S608 - both are among the literals below
 
 
-def _listed(row: str, table: FromClause) -> str:
-    return ", ".join(f"{row}.{column.name}" for column in table.columns)
+def _listed(row: str, kind: type[Base]) -> str:
+    """Name all columns of a row so that those of several can stand beside each other."""
+    columns = kind.__table__.columns
+    return ", ".join(f"{row}.{column.name} AS {row}_{column.name}" for column in columns)
+
+
+def job_of(row: tuple[Any, ...]) -> Job:
+    """Make the job of a row of ACCEPT or ONE, with its clip and assessment; no session has it."""
+    values = iter(row)
+    job, clip = _made(Job, values), _made(Clip, values)
+    assessment = _made(Assessment, values) if len(row) > N_ACCEPTED else None
+    set_committed_value(job, "clip", clip)
+    set_committed_value(job, "assessment", assessment if assessment and assessment.id else None)
+    return job
+
+
+def _made(kind: type[Row], values: Iterator[Any]) -> Row:
+    return kind(**{column.name: next(values) for column in kind.__table__.columns})
 
 
 SUBMIT = select(Job).from_statement(
     text(f"WITH {_queued(':clip_id', f'WHERE {ROOM}')} SELECT * FROM made")  # noqa: S608
 )
-JOBS, CLIPS = Job.__table__, Clip.__table__
-ACCEPT = (
-    select(Job)
-    .options(contains_eager(Job.clip))
-    .from_statement(
-        text(f"""
+ACCEPT = text(f"""
 WITH {clips.ACCEPTED.format(room=ROOM)} {_queued("accepted.id", "FROM accepted")}
-SELECT {_listed("made", JOBS)}, {_listed("accepted", CLIPS)} FROM made, accepted
-""").columns(*JOBS.columns, *CLIPS.columns)  # noqa: S608 - literals and names of our columns
-    )
-)
+SELECT {_listed("made", Job)}, {_listed("accepted", Clip)} FROM made, accepted
+""")  # noqa: S608 - literals and names of our columns
+N_ACCEPTED = len(Job.__table__.columns) + len(Clip.__table__.columns)
+ONE = text(f"""
+SELECT {_listed("jobs", Job)}, {_listed("clips", Clip)}, {_listed("assessments", Assessment)}
+  FROM jobs JOIN clips ON clips.id = clip_id LEFT JOIN assessments ON job_id = jobs.id
+ WHERE jobs.account_id = :account_id AND jobs.id = :job_id
+""")  # noqa: S608 - names of our columns
+STATES = text("SELECT id, status, step, progress FROM jobs WHERE id = ANY (:job_ids)")
 
 BY_OUR_BUNDLE = """jobs.bundle IS NULL
    AND assessments.bundle = (SELECT newest.bundle FROM assessments AS newest

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
-from shared import alerts, assessments, clips, deletions, events, outbox, shadows
+from shared import alerts, assessments, clips, deletions, events, outbox, shadows, ways
 from shared import job_statements as sql
 from shared.clips import StoredFile, Told
 from shared.errors import (
@@ -34,6 +34,7 @@ from shared.errors import (
 from shared.models import Clip, Job, JobStatus, Step
 from shared.queue import Queue
 from shared.settings import settings
+from shared.ways import Way
 
 BACKOFF_FIRST_S = 2.0
 BACKOFF_FACTOR = 4.0
@@ -41,6 +42,8 @@ BACKOFF_LONGEST_S = 300.0
 ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease: nobody puts it after that
 
 ROOM_RETRY_S = 10
+
+State = tuple[str, str, int]  # status, step, progress
 
 FREE = {"delay_s": 0.0, "uncounted": 0, "transient": 0}
 
@@ -66,6 +69,14 @@ class Lease:
         return f"artifacts/{self.job_id}/{step}-{self.attempt}-{self.token.hex[:8]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Where a clip to come may be stored, or the job that has analysed its bytes before."""
+
+    clip_id: uuid.UUID
+    same: uuid.UUID | None
+
+
 class LeaseLost(TailTrendError):
     """The job was canceled, has expired, or is worked on by somebody else."""
 
@@ -76,14 +87,14 @@ class LeaseLost(TailTrendError):
 
 
 def reserve(
-    session: Session,
+    way: Way,
     account_id: uuid.UUID,
     pet_id: uuid.UUID,
     sha256: bytes,
     *,
     bundle: str | None = None,
     force: bool = False,
-) -> uuid.UUID | Job:
+) -> Reserved:
     """Choose the id of a clip to come, or find the job that analysed these bytes (`find_same`).
 
     What is stored under the id goes unless a clip is accepted. Raises NotFound without the pet.
@@ -93,18 +104,18 @@ def reserve(
     values |= {"prefix": deletions.clip_prefix(clip_id)}
     values |= {"abandoned_after_s": clips.ABANDONED_AFTER_S}
     if force:
-        row = session.execute(sql.RESERVE_ANYWAY, values).one_or_none()
+        row = ways.row(way, sql.RESERVE_ANYWAY, values)
     elif bundle is None:
-        row = session.execute(sql.RESERVE, values).one_or_none()
+        row = ways.row(way, sql.RESERVE, values)
     else:
-        row = session.execute(sql.RESERVE_NAMED, values | {"bundle": bundle}).one_or_none()
+        row = ways.row(way, sql.RESERVE_NAMED, values | {"bundle": bundle})
     if row is None:
         raise NotFound
-    return clip_id if row.same is None else get(session, account_id, row.same)
+    return Reserved(clip_id, row.same)
 
 
 def accept(
-    session: Session,
+    way: Way,
     file: StoredFile,
     told: Told,
     *,
@@ -119,11 +130,11 @@ def accept(
     """
     values = _new(account_id, expires_at=expires_at, bundle=bundle) | {"pet_id": pet_id}
     values |= clips.columns(file, told)
-    job: Job | None = session.scalar(sql.ACCEPT, values)
-    if job is None:
-        check_room(session, account_id)
+    row = ways.row(way, sql.ACCEPT, values)
+    if row is None:
+        check_room(way, account_id)
         raise UploadRefused("The upload took too long; send it again.")
-    return _to_be_rung(session, job)
+    return _to_be_rung(way, sql.job_of(row))
 
 
 def submit(
@@ -142,16 +153,17 @@ def submit(
     if job is None:
         raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
     set_committed_value(job, "clip", clip)
+    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
     return _to_be_rung(session, job)
 
 
-def check_room(session: Session, account_id: uuid.UUID) -> None:
+def check_room(way: Way, account_id: uuid.UUID) -> None:
     """Raise TooManyJobs when the account has as many unfinished jobs as it may have.
 
     Requests that run at the same time do not see each other: they may exceed it by their number.
     """
-    unfinished = session.scalar(sql.IN_HAND, {"account_id": account_id})
-    if unfinished >= settings().max_unfinished_jobs:
+    (unfinished,) = ways.rows(way, sql.IN_HAND, {"account_id": account_id})
+    if unfinished.count >= settings().max_unfinished_jobs:
         raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
 
 
@@ -207,12 +219,18 @@ def chosen(
     return query
 
 
-def get(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
-    """Read a job of an account. Raises NotFound."""
-    job = session.scalar(sql.ONE, {"account_id": account_id, "job_id": job_id})
-    if job is None:
+def get(way: Way, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    """Read a job of an account with its clip and assessment. Raises NotFound."""
+    row = ways.row(way, sql.ONE, {"account_id": account_id, "job_id": job_id})
+    if row is None:
         raise NotFound
-    return job
+    return sql.job_of(row)
+
+
+def states(way: Way, job_ids: list[uuid.UUID]) -> dict[uuid.UUID, State]:
+    """Read how far each of several jobs is."""
+    rows = ways.rows(way, sql.STATES, {"job_ids": job_ids})
+    return {row.id: (row.status, row.step, row.progress) for row in rows}
 
 
 def cancel(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
@@ -239,38 +257,38 @@ def retry(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
 # --- for a worker that holds a lease ---------------------------------------------------------
 
 
-def claim(session: Session, job_id: uuid.UUID, step: Step, *, worker: str) -> Lease | None:
+def claim(way: Way, job_id: uuid.UUID, step: Step, *, worker: str) -> Lease | None:
     """Take a queued job, counting the attempt before any work; None when there is nothing to do."""
     values = {"job_id": job_id, "step": step, "worker": worker, "lease_s": settings().lease_s}
-    row = session.execute(sql.CLAIM, values).mappings().one_or_none()
-    return None if row is None else Lease(**{**row, "step": Step(row["step"])})
+    row = ways.row(way, sql.CLAIM, values)
+    return None if row is None else Lease(**{**row._asdict(), "step": Step(row.step)})
 
 
-def beat(session: Session, lease: Lease, *, progress: int) -> None:
+def beat(way: Way, lease: Lease, *, progress: int) -> None:
     """Keep the lease and publish measured progress (0-99). Raises LeaseLost."""
-    _fenced(session, sql.BEAT, lease, {"lease_s": settings().lease_s, "progress": progress})
+    _fenced(way, sql.BEAT, lease, {"lease_s": settings().lease_s, "progress": progress})
 
 
-def continue_to(session: Session, lease: Lease, step: Step, *, progress: int) -> Lease:
+def continue_to(way: Way, lease: Lease, step: Step, *, progress: int) -> Lease:
     """Go on with the next step under the same lease, its input in memory. Raises LeaseLost."""
     values = {"step": step, "lease_s": settings().lease_s, "progress": progress}
-    _fenced(session, sql.CONTINUE, lease, values)
+    _fenced(way, sql.CONTINUE, lease, values)
     return replace(lease, step=step)
 
 
-def mark_artifacts(session: Session, lease: Lease, *, key: str) -> None:
+def mark_artifacts(way: Way, lease: Lease, *, key: str) -> None:
     """Owe, before it is put, the deletion of an artifact that nobody takes. Raises LeaseLost.
 
     Its worker may die between the put and the hand-over, or put it when the job has ended.
     """
     values = {"artifact_key": key, "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
-    _fenced(session, sql.MARK_ARTIFACTS, lease, values)
+    _fenced(way, sql.MARK_ARTIFACTS, lease, values)
 
 
-def mark_stills(session: Session, lease: Lease) -> None:
+def mark_stills(way: Way, lease: Lease) -> None:
     """Owe, before they are put, the deletion of stills that nothing shows. Raises LeaseLost."""
     values = {"prefix": stills_prefix(lease), "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
-    _fenced(session, sql.MARK_STILLS, lease, values)
+    _fenced(way, sql.MARK_STILLS, lease, values)
 
 
 def stills_prefix(lease: Lease) -> str:
@@ -278,15 +296,15 @@ def stills_prefix(lease: Lease) -> str:
     return f"{lease.clip_key}.moment-"
 
 
-def hand_over(session: Session, lease: Lease, step: Step, *, key: str, progress: int) -> None:
+def hand_over(way: Way, lease: Lease, step: Step, *, key: str, progress: int) -> None:
     """Queue the next step, which reads the artifact stored under `key`. Raises LeaseLost."""
     values = {"step": step, "artifact_key": key, "progress": progress}
-    _fenced(session, sql.HAND_OVER, lease, values | {"re_ring_s": settings().re_ring_s})
-    outbox.ring_after_commit(session, lease.job_id, Queue(step))
+    _fenced(way, sql.HAND_OVER, lease, values | {"re_ring_s": settings().re_ring_s})
+    outbox.ring_after_commit(way, lease.job_id, Queue(step))
 
 
 def succeed(
-    session: Session,
+    way: Way,
     lease: Lease,
     result: dict[str, Any],
     *,
@@ -296,11 +314,14 @@ def succeed(
     assessment_id = uuid7()
     told = {"assessment": json.dumps(assessments.outline(assessment_id, result))}
     values = _held(lease) | told | assessments.columns(assessment_id, result)
-    if not _end(session, sql.END_WELL, JobStatus.SUCCEEDED, outcome="done", values=values):
+    if not _end(way, sql.END_WELL, JobStatus.SUCCEEDED, outcome="done", values=values):
         raise LeaseLost
-    alerts.raise_red_flag(session, assessment_id, result)
+    if succeeds_alone(result, shadow):
+        return
+    assert isinstance(way, Session)
+    alerts.raise_red_flag(way, assessment_id, result)
     if shadow is not None:
-        shadows.record(session, lease.job_id, shadow)
+        shadows.record(way, lease.job_id, shadow)
 
 
 def succeeds_alone(result: dict[str, Any], shadow: dict[str, Any] | None) -> bool:
@@ -396,9 +417,8 @@ def _new(
     }
 
 
-def _to_be_rung(session: Session, job: Job) -> Job:
-    set_committed_value(job, "assessment", None)  # known, so nobody asks the database for it
-    outbox.ring_after_commit(session, job.id, Queue.EXTRACT)
+def _to_be_rung(way: Way, job: Job) -> Job:
+    outbox.ring_after_commit(way, job.id, Queue.EXTRACT)
     return job
 
 
@@ -406,13 +426,13 @@ def _held(lease: Lease) -> dict[str, Any]:
     return {"job_id": lease.job_id, "token": lease.token}
 
 
-def _fenced(session: Session, statement: TextClause, lease: Lease, values: dict[str, Any]) -> None:
-    if session.execute(statement, _held(lease) | values).first() is None:
+def _fenced(way: Way, statement: TextClause, lease: Lease, values: dict[str, Any]) -> None:
+    if not ways.rows(way, statement, _held(lease) | values):
         raise LeaseLost
 
 
 def _end(
-    session: Session,
+    way: Way,
     statement: TextClause,
     status: JobStatus,
     *,
@@ -422,8 +442,8 @@ def _end(
 ) -> list[uuid.UUID]:
     said = {"error_code": error and error.code, "error_detail": error and error.detail}
     how = {"status": status, "outcome": outcome, "assessment": None, **said}
-    rows = session.execute(statement, how | values).all()
-    events.ring_after_commit(session, [row.delivery_id for row in rows if row.delivery_id])
+    rows = ways.rows(way, statement, how | values)
+    events.ring_after_commit(way, [row.delivery_id for row in rows if row.delivery_id])
     return [row.job_id for row in rows if row.job_id]
 
 

@@ -9,6 +9,7 @@ from shared import queue
 from shared.models import OwedRing
 from shared.queue import Queue
 from shared.settings import settings
+from shared.ways import Way
 
 MOST_RINGS_A_SWEEP = 500
 SPARE_RINGS = 50  # a ring that finds nothing to do costs a millisecond
@@ -37,9 +38,9 @@ RETURNING job_id
 """)
 
 
-def ring_after_commit(session: Session, job_id: uuid.UUID, queue_: Queue) -> None:
+def ring_after_commit(way: Way, job_id: uuid.UUID, queue_: Queue) -> None:
     """Ring once what is owed in this transaction is committed."""
-    queue.ring_after_commit(session, queue_, [job_id])
+    queue.ring_after_commit(way, queue_, [job_id])
 
 
 def first(session: Session, queue_: Queue, *, waiting: int) -> list[uuid.UUID]:

@@ -23,6 +23,7 @@ from uuid_utils.compat import uuid7
 
 from shared.errors import BrokerUnavailable, NotConfigured, TailTrendError
 from shared.settings import settings
+from shared.ways import Way
 
 BROKER_TIMEOUT_S = 2
 MOST_PENDING_RINGS = 10_000  # beyond it a ring is dropped, and the sweep rings later
@@ -106,9 +107,13 @@ def ring_soon(queue: Queue, row_id: uuid.UUID) -> None:
     _pending().put((queue, row_id))
 
 
-def ring_after_commit(session: Session, queue: Queue, row_ids: Iterable[uuid.UUID]) -> None:
-    """Ring once what this session has written can be seen."""
-    session.info.setdefault(RINGS, []).extend((queue, row_id) for row_id in row_ids)
+def ring_after_commit(way: Way, queue: Queue, row_ids: Iterable[uuid.UUID]) -> None:
+    """Ring once what was written on this way can be seen."""
+    rings = [(queue, row_id) for row_id in row_ids]
+    if isinstance(way, Session):
+        way.info.setdefault(RINGS, []).extend(rings)
+        return
+    way.afterwards += [functools.partial(ring_soon, *each) for each in rings]
 
 
 @event.listens_for(Session, "after_commit")  # a listener of each session would cost 0.4 ms

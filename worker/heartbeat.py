@@ -78,8 +78,8 @@ class Heartbeat:
         while not self._done.wait(min(BEAT_S, SHORT * settings().lease_s)):
             started_at = time.monotonic()
             try:
-                with single() as session:
-                    jobs.beat(session, self._lease, progress=self._progress)
+                with single() as way:
+                    jobs.beat(way, self._lease, progress=self._progress)
                 self._kept_at = started_at
             except LeaseLost:
                 self._lost.set()

@@ -29,8 +29,8 @@ log = structlog.get_logger()
 def work(job_id: str, step: Step, *, served: frozenset[Step]) -> None:
     """Answer a ring: take the job if it is still there to be taken, and do what can be done."""
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    with single() as session:
-        lease = jobs.claim(session, uuid.UUID(job_id), step, worker=worker)
+    with single() as way:
+        lease = jobs.claim(way, uuid.UUID(job_id), step, worker=worker)
     if lease is None:
         return
     with (
@@ -91,34 +91,34 @@ def _run(work: Work, served: frozenset[Step]) -> None:
         if following not in served:
             _hand_over(work, following, data)
             return
-        with single() as session:
-            jobs.continue_to(session, work.lease, following, progress=work.heartbeat.progress)
+        with single() as way:
+            jobs.continue_to(way, work.lease, following, progress=work.heartbeat.progress)
         step = following
     result, shadow = steps.fuse(work, data), steps.shadow(work, data)
     _keep_stills(work, steps.draw_moments(work, data, result))
     alone = single if jobs.succeeds_alone(result, shadow) else transaction
-    with alone() as session:
-        jobs.succeed(session, work.lease, result, shadow=shadow)
+    with alone() as way:
+        jobs.succeed(way, work.lease, result, shadow=shadow)
 
 
 def _keep_stills(work: Work, paths: list[Path]) -> None:
     """Store the stills of an assessment to come; they go again if it never comes."""
     if not paths:
         return
-    with single() as session:
-        jobs.mark_stills(session, work.lease)
+    with single() as way:
+        jobs.mark_stills(way, work.lease)
     steps.store_stills(work, paths)
 
 
 def _hand_over(work: Work, step: Step, data: steps.Data) -> None:
     """Store what `step` reads and queue it for a worker that serves it."""
     key = work.lease.artifact_key_of(step)
-    with single() as session:
-        jobs.mark_artifacts(session, work.lease, key=key)
+    with single() as way:
+        jobs.mark_artifacts(way, work.lease, key=key)
     steps.store(work, data, key)
     try:
-        with single() as session:
-            jobs.hand_over(session, work.lease, step, key=key, progress=work.heartbeat.progress)
+        with single() as way:
+            jobs.hand_over(way, work.lease, step, key=key, progress=work.heartbeat.progress)
     except LeaseLost:
         storage.delete_prefix(key)  # the job may have ended, and its artifacts gone, before our put
         raise

@@ -55,8 +55,8 @@ def read_job(job_id: uuid.UUID, query_data: JobQuery, headers_data: JobHeaders) 
 
 
 def _read(account_id: uuid.UUID, job_id: uuid.UUID) -> JobOut:
-    with single() as session:
-        return JobOut.of(jobs.get(session, account_id, job_id))
+    with single() as way:
+        return JobOut.of(jobs.get(way, account_id, job_id))
 
 
 def _has_news(job: JobOut) -> bool:

@@ -54,6 +54,7 @@ STORE = """\
 pipeline = {name}-server
 [app:{name}-server]
 use = egg:swift#{name}
+log_requests = false
 """
 
 # A presigned URL is the permission, so browsers may use one from any origin.
@@ -63,8 +64,7 @@ PROXY = """\
 cors_allow_origin = *
 cors_expose_headers = ETag
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy \
-slo dlo versioned_writes symlink proxy-server
+pipeline = catch_errors gatekeeper cache s3api tempauth copy slo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 allow_account_management = true
@@ -74,14 +74,8 @@ error_suppression_limit = 1000000
 use = egg:swift#catch_errors
 [filter:gatekeeper]
 use = egg:swift#gatekeeper
-[filter:healthcheck]
-use = egg:swift#healthcheck
 [filter:cache]
 paste.filter_factory = cli.localstack.swift_cache:filter_factory
-[filter:listing_formats]
-use = egg:swift#listing_formats
-[filter:bulk]
-use = egg:swift#bulk
 [filter:s3api]
 use = egg:swift#s3api
 location = {region}
@@ -97,13 +91,6 @@ user_{account}_{user} = {secret} .admin
 use = egg:swift#copy
 [filter:slo]
 use = egg:swift#slo
-[filter:dlo]
-use = egg:swift#dlo
-[filter:versioned_writes]
-use = egg:swift#versioned_writes
-allow_object_versioning = true
-[filter:symlink]
-use = egg:swift#symlink
 """
 
 

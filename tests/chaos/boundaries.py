@@ -12,10 +12,12 @@ import signal
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
+import psycopg
 from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import jobs
+from shared import jobs, ways
+from shared.ways import Single
 from tests.chaos.control import Action, Control
 
 SAY_WHO_ACTS = text("SELECT set_config('chaos.acting', :token, false)")  # a verb may be alone
@@ -101,19 +103,22 @@ def around_verb(control: Control, module: ModuleType, name: str) -> None:
     original = getattr(module, name)
 
     @functools.wraps(original)
-    def wrapped(session, *args, **kwargs):
+    def wrapped(way, *args, **kwargs):
         attempt = _attempt(args)
         meet(control, f"{name}.before", attempt=attempt)
-        result = original(session, *args, **kwargs)
+        result = original(way, *args, **kwargs)
         if name == "claim" and result is None:
             return result
         attempt = max(attempt, _attempt([result]))
         meet(control, f"{name}.inside", attempt=attempt)
 
-        def committed(_):
+        def committed(*_):
             meet(control, f"{name}.committed", attempt=attempt)
 
-        event.listen(session, "after_commit", committed, once=True)
+        if isinstance(way, Single):  # whose statements have committed, but nobody was told
+            way.afterwards.append(committed)
+        else:
+            event.listen(way, "after_commit", committed, once=True)
         return result
 
     setattr(module, name, wrapped)
@@ -130,12 +135,12 @@ def say_who_acts(name: str) -> None:
     original: Callable = getattr(jobs, name)
 
     @functools.wraps(original)
-    def wrapped(session, lease, *args, **kwargs):
-        session.execute(SAY_WHO_ACTS, {"token": str(lease.token)})
+    def wrapped(way, lease, *args, **kwargs):
+        ways.row(way, SAY_WHO_ACTS, {"token": str(lease.token)})
         try:
-            return original(session, lease, *args, **kwargs)
+            return original(way, lease, *args, **kwargs)
         finally:  # the connection goes on to others
-            with contextlib.suppress(SQLAlchemyError):
-                session.execute(SAY_WHO_ACTS, {"token": ""})
+            with contextlib.suppress(SQLAlchemyError, psycopg.Error):
+                ways.row(way, SAY_WHO_ACTS, {"token": ""})
 
     setattr(jobs, name, wrapped)

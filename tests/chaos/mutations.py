@@ -5,7 +5,7 @@ Each takes one rule of docs/decisions/0001 out of the process that imports it.
 
 from collections.abc import Callable
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from shared import job_statements, outbox
 from worker import sweep
@@ -37,10 +37,7 @@ def drop_the_fence() -> None:
 def drop_the_outbox() -> None:
     """Owe nothing and ring nobody."""
     owed = "FROM made)"
-    for statement in (job_statements.ACCEPT, job_statements.SUBMIT):
-        clause = statement.element
-        while not isinstance(clause, TextClause):
-            clause = clause.element
+    for clause in (job_statements.ACCEPT, job_statements.SUBMIT.element):
         assert owed in clause.text
         clause.text = clause.text.replace(owed, "FROM made WHERE false)")
     outbox.ring_after_commit = lambda *_: None

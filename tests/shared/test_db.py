@@ -1,16 +1,17 @@
 """The way to a session: what it commits, and what it makes of Postgres's errors."""
 
 import threading
+import uuid
 from contextlib import suppress
 
 import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
-from shared import clips, db, jobs, pets
+from shared import accounts, clips, db, jobs, pets, ways
 from shared.db import transaction
 from shared.errors import DatabaseUnavailable, NotFound
-from shared.models import Pet
+from shared.models import Account, Pet
 from tests.factories import make_account, make_clip, make_pet
 
 
@@ -36,6 +37,62 @@ def test_a_connection_that_postgres_ends_costs_only_its_own_transaction():
         end_backend(own)
         session.execute(text("SELECT 1"))
     db.ping()
+
+
+def test_a_single_statement_is_seen_before_its_block_ends():
+    name = uuid.uuid4().hex
+    with db.single() as way:
+        ways.rows(
+            way,
+            text("INSERT INTO accounts (id, name) VALUES (:id, :name) RETURNING id"),
+            {"id": uuid.uuid4(), "name": name},
+        )
+        with transaction() as session:
+            assert accounts.find(session, name) is not None
+
+
+def test_both_ways_give_the_same_rows():
+    query = text("SELECT :number AS number, '50 % off' AS said, ARRAY[:word] AS words")
+    values = {"number": 7, "word": "a"}
+    with transaction() as session, db.single() as way:
+        one, other = ways.row(session, query, values), ways.row(way, query, values)
+    assert one._asdict() == other._asdict() == {"number": 7, "said": "50 % off", "words": ["a"]}
+
+
+def test_what_follows_a_single_statement_is_a_transaction_again():
+    account = make_account()
+    with db.single() as way:
+        used = ways.row(way, text("SELECT pg_backend_pid() AS pid"), {}).pid
+    with suppress(ZeroDivisionError), transaction() as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) == used
+        session.delete(session.get_one(Account, account.id))
+        session.flush()
+        raise ZeroDivisionError
+    with transaction() as session:
+        session.get_one(Account, account.id)
+
+
+def test_a_single_statement_finds_the_database_away(without):
+    with without("database"), pytest.raises(DatabaseUnavailable), db.single():
+        pass
+
+
+def test_a_connection_that_postgres_ends_costs_only_its_own_single_statement():
+    with pytest.raises(DatabaseUnavailable), db.single() as way:  # noqa: PT012
+        end_backend(ways.row(way, text("SELECT pg_backend_pid() AS pid"), {}).pid)
+        ways.rows(way, text("SELECT 1"), {})
+    with db.single() as way:
+        ways.rows(way, text("SELECT 1"), {})
+
+
+def test_a_single_statement_about_what_is_deleted_meanwhile_was_not_found():
+    gone = {"account_id": uuid.uuid4(), "id": uuid.uuid4()}
+    query = text(
+        "INSERT INTO pets (id, account_id, name, species)"
+        " VALUES (:id, :account_id, 'x', 'dog') RETURNING id"
+    )
+    with pytest.raises(NotFound), db.single() as way:
+        ways.rows(way, query, gone)
 
 
 def test_a_process_frozen_in_a_transaction_keeps_its_locks_only_so_long():

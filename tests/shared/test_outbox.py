@@ -3,16 +3,18 @@
 import base64
 import json
 import time
+import uuid
 from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
 
-from shared import jobs, outbox, queue
-from shared.db import transaction
-from shared.models import Step
+from shared import clips, jobs, outbox, queue
+from shared.clips import StoredFile, Told
+from shared.db import single, transaction
+from shared.models import Reason, Step
 from shared.queue import Queue
-from tests.factories import claim, make_clip, make_job, read_job
+from tests.factories import claim, make_clip, make_job, make_pet, read_job
 
 pytestmark = pytest.mark.usefixtures("empty")
 
@@ -67,6 +69,26 @@ def test_nothing_is_rung_after_a_rollback():
         raise ZeroDivisionError
     after = make_job(clip)
     assert eventually(lambda: messages() == [str(after.id)])
+
+
+def test_a_single_statement_is_rung_when_its_block_has_ended_well():
+    pet = make_pet()
+    with suppress(ZeroDivisionError), single() as way:
+        accept(way, pet)
+        raise ZeroDivisionError
+    with single() as way:
+        job = accept(way, pet)
+        time.sleep(0.2)
+        assert messages() == []
+    assert eventually(lambda: messages() == [str(job.id)])
+
+
+def accept(way, pet):
+    """Accept a clip whose reservation is another block's."""
+    with transaction() as session:
+        file = StoredFile(clips.reserve(session), uuid.uuid4().bytes * 2, 1, "video/mp4")
+    told = Told(None, Reason.ROUTINE, [], None)
+    return jobs.accept(way, file, told, account_id=pet.account_id, pet_id=pet.id)
 
 
 def test_a_hand_over_rings_the_next_queue():
