@@ -151,7 +151,10 @@ def _pending() -> "Bell":
 
 
 class Bell:
-    """A thread that rings what is put into it, together what came meanwhile."""
+    """A thread that rings what is put into it, together what came meanwhile.
+
+    It outlives whatever its client raises: without it a process would never ring again.
+    """
 
     def __init__(self) -> None:
         self._rings: stdlib_queue.Queue[Ring] = stdlib_queue.Queue(MOST_PENDING_RINGS)
@@ -170,6 +173,8 @@ class Bell:
                 ring_all(rings)
             except TailTrendError as error:
                 log.warning("rings_failed", rings=len(rings), why=str(error.__cause__ or error))
+            except Exception:  # redis-py has raised AttributeError of a connection just closed
+                log.exception("rings_failed", rings=len(rings))
 
     def _waiting(self) -> list[Ring]:
         count = min(self._rings.qsize(), MOST_RINGS_AT_ONCE)

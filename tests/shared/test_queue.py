@@ -2,6 +2,7 @@
 
 import base64
 import json
+import queue as stdlib_queue
 import time
 import uuid
 
@@ -38,6 +39,23 @@ def test_a_bell_that_is_full_drops_rings_instead_of_blocking(without, monkeypatc
         assert time.monotonic() - started_at < 0.5
         while bell._rings.qsize():
             time.sleep(0.01)
+
+
+def test_a_bell_outlives_what_its_client_raises(monkeypatch):
+    heard = stdlib_queue.Queue()
+
+    def ring_all(rings):
+        heard.put(rings)
+        if heard.qsize() == 1:
+            raise AttributeError("'NoneType' object has no attribute 'readline'")
+
+    monkeypatch.setattr(queue, "ring_all", ring_all)
+    bell, rings = Bell(), [(Queue.EXTRACT, uuid.uuid4()) for _ in range(2)]
+    bell.put(rings[0])
+    while not heard.qsize():
+        time.sleep(0.01)
+    bell.put(rings[1])
+    assert [heard.get(timeout=5) for _ in range(2)] == [[rings[0]], [rings[1]]]
 
 
 def test_rings_that_come_together_are_all_rung_in_their_order():
