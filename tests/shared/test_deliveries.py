@@ -7,7 +7,14 @@ import pytest
 
 from shared import deliveries, endpoints
 from shared.db import transaction
-from shared.deliveries import LANES, MOST_ATTEMPTS, Message, Outcome
+from shared.deliveries import (
+    JITTER,
+    LANES,
+    MOST_ATTEMPTS,
+    RETRIES_AFTER_S,
+    Message,
+    Outcome,
+)
 from shared.errors import EndpointDisabled
 from shared.models import Account, Delivery, DisabledReason, EventType, WebhookEndpoint
 from tests.factories import make_account
@@ -127,7 +134,9 @@ def test_ten_failures_over_three_days_end_a_delivery(delivery):
         told = attempt(delivery, BROKEN)
         pauses_s.append(due_in_s(delivery))
     assert (told.state, told.attempts, len(attempts_of(delivery))) == ("failed", 10, 10)
-    assert pauses_s[:9] == sorted(pauses_s[:9])
+    for pause_s, planned_s in zip(pauses_s, RETRIES_AFTER_S, strict=False):
+        assert planned_s * (1 - JITTER) - 2 <= pause_s <= planned_s * (1 + JITTER)
+    assert list(RETRIES_AFTER_S) == sorted(RETRIES_AFTER_S)
     assert 2.8 * 86400 < sum(pauses_s[:9]) < 3.6 * 86400
 
 
