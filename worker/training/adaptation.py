@@ -13,7 +13,7 @@ from scipy.special import log_softmax, softmax
 
 from worker.pipeline.fuse.calibrate import animal
 from worker.pipeline.fuse.calibrate import offset as offset_for
-from worker.training import intervals, metrics
+from worker.training import calibration, metrics
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
 from worker.training.intervals import Figure
@@ -63,25 +63,15 @@ def moved(chances: Array, offsets: Mapping[str, Array], corpus: Corpus, rows: Ro
 
 def cross_moved(cross: Array, predictions: Predictions, corpus: Corpus) -> Array:
     """Return held-out probabilities (seeds, n, 5) with the offsets of the other folds."""
-    rows = predictions.rows
-    better = cross.copy()
-    for fold in np.unique(predictions.fold[rows]):
-        here = predictions.fold[rows] == fold
-        fitted = fit(cross, corpus, rows[~here])
-        better[:, rows[here]] = moved(cross, fitted, corpus, rows[here])
-    return better
+    return calibration.across_folds(
+        cross,
+        predictions,
+        lambda others, here: moved(cross, fit(cross, corpus, others), corpus, here),
+    )
 
 
 def gained(cross: Array, predictions: Predictions, corpus: Corpus) -> Figure:
     """Return by how many nats the other folds' offsets lower a fold's cross-entropy; `cross` are
     held-out probabilities (seeds, n, 5)."""
-    rows = predictions.rows
     better = cross_moved(cross, predictions, corpus)
-    pairs = np.stack([cross[:, rows], better[:, rows]], axis=3)  # (seeds, n, 5, 2)
-    return intervals.of_statistic(gain, corpus.truth[rows], pairs, corpus.groups[rows])
-
-
-def gain(truth: Rows, pairs: Array) -> float:
-    """Return the cross-entropy before less that after; `pairs` (n, 5, 2)."""
-    right = pairs[np.arange(len(truth)), truth]  # (n, 2)
-    return float((np.log(np.maximum(right[:, 1], 1e-12) / np.maximum(right[:, 0], 1e-12))).mean())
+    return calibration.gained(cross, better, corpus, predictions.rows)

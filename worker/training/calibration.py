@@ -3,7 +3,7 @@
 Every logit here is of a row that its network never saw, from folds that share no animal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +94,33 @@ def cross_calibrated(predictions: Predictions, corpus: Corpus) -> dict[str, Arra
             rows = answered[here]
             found[pattern][:, rows] = chances(logits[:, rows], pattern, table, corpus, rows)
     return found
+
+
+def across_folds(
+    chances: Array, predictions: Predictions, change: Callable[[Rows, Rows], Array]
+) -> Array:
+    """Return held-out probabilities (seeds, n, 5) changed fold by fold.
+
+    `change` learns from the rows of the other folds (m,) and returns those of a fold's rows (k,) as
+    (seeds, k, 5).
+    """
+    rows, better = predictions.rows, chances.copy()
+    for fold in np.unique(predictions.fold[rows]):
+        here = predictions.fold[rows] == fold
+        better[:, rows[here]] = change(rows[~here], rows[here])
+    return better
+
+
+def gained(before: Array, after: Array, corpus: Corpus, rows: Rows) -> Figure:
+    """Return by how many nats a change of probabilities (seeds, n, 5) lowers the cross-entropy."""
+    pairs = np.stack([before[:, rows], after[:, rows]], axis=3)  # (seeds, rows, 5, 2)
+    return intervals.of_statistic(gain, corpus.truth[rows], pairs, corpus.groups[rows])
+
+
+def gain(truth: Rows, pairs: Array) -> float:
+    """Return the cross-entropy before less that after; `pairs` (n, 5, 2)."""
+    right = np.maximum(pairs[np.arange(len(truth)), truth], 1e-12)  # (n, 2)
+    return float(np.log(right[:, 1] / right[:, 0]).mean())
 
 
 def chances(

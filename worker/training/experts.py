@@ -9,8 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from worker.pipeline.manifest import Experts
-from worker.training import intervals, metrics
-from worker.training.adaptation import gain
+from worker.training import calibration, metrics
 from worker.training.calibration import LEAST_GROUPS, LEAST_ROWS
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
@@ -31,9 +30,9 @@ def fit(chances: Array, corpus: Corpus, rows: Rows) -> Experts:
     (10.1162/089976602760128018); the exponents are those of a logarithmic opinion pool.
     """
     shown = with_signs(corpus, rows)
-    weight = len(np.unique(corpus.groups[shown]))
-    if len(shown) < LEAST_ROWS or weight < LEAST_GROUPS:
+    if not are_enough(corpus, shown):
         return ALONE
+    weight = len(np.unique(corpus.groups[shown]))
     both = np.stack(
         np.broadcast_arrays(logs_of(chances[:, shown]), corpus.table.signs[shown]), axis=3
     )  # (seeds, rows, 5, 2)
@@ -57,6 +56,11 @@ def with_signs(corpus: Corpus, rows: Rows) -> Rows:
     return np.asarray(rows[~np.isnan(corpus.table.signs[rows, 0])])
 
 
+def are_enough(corpus: Corpus, rows: Rows) -> bool:
+    """Tell whether so many rows can bear exponents."""
+    return len(rows) >= LEAST_ROWS and len(np.unique(corpus.groups[rows])) >= LEAST_GROUPS
+
+
 def logs_of(chances: Array) -> Array:
     """Return the logarithms of probabilities, of none that is impossible."""
     return np.log(np.maximum(chances, 1e-12))
@@ -72,21 +76,17 @@ def multiplied(chances: Array, found: Experts, corpus: Corpus, rows: Rows) -> Ar
 
 def cross_multiplied(cross: Array, predictions: Predictions, corpus: Corpus) -> Array:
     """Return held-out probabilities (seeds, n, 5), each fold's with the other folds' exponents."""
-    rows = predictions.rows
-    better = cross.copy()
-    for fold in np.unique(predictions.fold[rows]):
-        here = predictions.fold[rows] == fold
-        found = fit(cross, corpus, rows[~here])
-        better[:, rows[here]] = multiplied(cross, found, corpus, rows[here])
-    return better
+    return calibration.across_folds(
+        cross,
+        predictions,
+        lambda others, here: multiplied(cross, fit(cross, corpus, others), corpus, here),
+    )
 
 
 def gained(cross: Array, predictions: Predictions, corpus: Corpus) -> Figure | None:
     """Return by how many nats the signs lower the cross-entropy of clips in folds that the
     exponents were not fitted to; None where too few clips have any. `cross` as in `adaptation`."""
     rows = with_signs(corpus, predictions.rows)
-    if len(rows) < LEAST_ROWS or len(np.unique(corpus.groups[rows])) < LEAST_GROUPS:
+    if not are_enough(corpus, rows):
         return None
-    better = cross_multiplied(cross, predictions, corpus)
-    pairs = np.stack([cross[:, rows], better[:, rows]], axis=3)
-    return intervals.of_statistic(gain, corpus.truth[rows], pairs, corpus.groups[rows])
+    return calibration.gained(cross, cross_multiplied(cross, predictions, corpus), corpus, rows)
