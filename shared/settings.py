@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     )
 
     device_precision: Literal["bf16", "fp32"] = Field(
-        "bf16", description="Of the encoders on a GPU: bf16, or fp32, which is slower."
+        "bf16", description="Of the sound encoder on a GPU: bf16, or fp32, which is slower."
     )
 
     lease_s: float = Field(30, gt=0, description="How long a claim lives without a heartbeat.")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # a CPU worker never imports it
 
 AT_ONCE = 2  # pieces of one clip's work, each in a thread: networks this small share none well
 
-Arrays = Mapping[str, NDArray[np.float32]]
+Array = NDArray[np.float32] | NDArray[np.uint8]
+Arrays = Mapping[str, Array]
 
 
 class Network(Protocol):
@@ -67,10 +68,12 @@ def give_back() -> None:
 
 
 class TorchNetwork:
-    """A torch module on a device, on a GPU in bf16 unless `precision` says fp32; answers in fp32
-    (docs/bundles.md: tolerance).
+    """A torch module on a device, on a GPU in bf16 or fp32; answers in fp32 (docs/bundles.md).
 
     `inputs` are the names of forward's arguments in order, `outputs` those of what it returns.
+    `shapes`, one per input, are what it computes whatever it is given, filled up with zeros: a GPU
+    prepares itself anew for every other shape, and in one shape a row's numbers don't depend on
+    how many others came along.
     """
 
     def __init__(
@@ -81,21 +84,36 @@ class TorchNetwork:
         outputs: tuple[str, ...],
         device: str,
         precision: str = "bf16",
+        shapes: tuple[tuple[int, ...], ...] = (),
     ) -> None:
         self.module = module.eval().to(device)
         self.inputs, self.outputs = inputs, outputs
-        self.device, self.precision = device, precision
+        self.device, self.precision, self.shapes = device, precision, shapes
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """Return every output for a batch."""
         import torch
 
+        rows = len(inputs[self.inputs[0]])
         with torch.inference_mode(), self._precision():
-            given = [torch.from_numpy(inputs[name]).to(self.device) for name in self.inputs]
-            found = self.module(*given)
+            found = self.module(*self._given(inputs))
         parts = found if isinstance(found, tuple) else (found,)
-        arrays = (part.float().cpu().numpy() for part in parts)
+        arrays = (part[:rows].float().cpu().numpy() for part in parts)
         return dict(zip(self.outputs, arrays, strict=True))
+
+    def _given(self, inputs: Arrays) -> "list[torch.Tensor]":
+        import torch
+
+        given = [torch.from_numpy(inputs[name]).to(self.device) for name in self.inputs]
+        if not self.shapes:
+            return given
+        padded = [
+            torch.zeros(shape, dtype=part.dtype, device=self.device)
+            for shape, part in zip(self.shapes, given, strict=True)
+        ]
+        for whole, part in zip(padded, given, strict=True):
+            whole[tuple(map(slice, part.shape))] = part
+        return padded
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         import torch

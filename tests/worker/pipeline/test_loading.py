@@ -1,18 +1,25 @@
 """Official weight files become encoders; both runtimes give the same numbers."""
 
 import threading
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from shared.errors import InputError
+from tests import bundles
 from worker.pipeline import weights
-from worker.pipeline.encode import convert, load_encoders, loading
-from worker.pipeline.encode.batching import Batched
+from worker.pipeline.bundles import load_bundle
+from worker.pipeline.encode import convert, encode, load_encoders, loading
+from worker.pipeline.encode.batching import Batched, joined
 from worker.pipeline.encode.mel import log_mel
 from worker.pipeline.encode.vision import VisionEncoder
 from worker.pipeline.encode.whisper import AudioEncoder, position_table
+from worker.pipeline.extract import extract
+from worker.pipeline.fuse import fuse
+from worker.pipeline.run import load_extract_models
 from worker.pipeline.runtime import OnnxNetwork, TorchNetwork
 from worker.pipeline.weights import Found, WeightFile
 
@@ -87,8 +94,7 @@ def test_a_whisper_checkpoint_becomes_a_graph_and_keeps_only_its_encoder(
 ):
     encoder = load_encoders(tmp_path, tmp_path / "cache", 1).audio
     samples = noise.normal(0, 0.1, 16_000).astype(np.float32)
-    network = loading.on_device("audio_encoder", audio_file, "cpu")[0]
-    exact = AudioEncoder(network, "made").encode(samples)
+    exact = whisper_in_torch(audio_file).encode(samples)
     found = encoder.encode(samples)
     assert found.shape == (2 * WIDTH,)  # mean and deviation
     assert cosine(found, exact) > 0.99  # INT8 against fp32
@@ -109,14 +115,7 @@ def test_the_torch_encoder_computes_what_whispers_module_computes(noise):
 
 
 def test_a_short_sound_gives_the_same_numbers_alone_and_beside_a_long_one(audio_file, noise):
-    from worker.pipeline.encode.batching import joined
-
-    module = TorchNetwork(
-        convert.audio_module(audio_file.path),
-        inputs=("mel", "positions"),
-        outputs=("frames",),
-        device="cpu",
-    )
+    module = whisper_in_torch(audio_file).network
     parts = [
         {
             "mel": noise.normal(0, 1, (1, 80, 2 * n)).astype(np.float32),
@@ -257,7 +256,7 @@ def test_the_given_and_the_official_form_of_the_vision_encoder_agree(
 @pytest.mark.real
 def test_int8_keeps_what_real_sounds_say(real_models, shared_folder):
     found = weights.find("audio_encoder", shared_folder / "weights", shared_folder)
-    exact = AudioEncoder(loading.on_device("audio_encoder", found, "cpu")[0], "")
+    exact = whisper_in_torch(found)
     sounds = [heard(path) for path in sorted((shared_folder / "data/cat-meows").iterdir())[::12]]
     agreement = [cosine(real_models.encode.audio.encode(s), exact.encode(s)) for s in sounds]
     assert min(agreement) >= 0.99
@@ -268,7 +267,7 @@ def test_int8_keeps_what_real_sounds_say(real_models, shared_folder):
 def test_cutting_positions_changes_the_numbers_as_documented(shared_folder):
     """Against the 30 s form, padded with silence and pooled over the real frames."""
     found = weights.find("audio_encoder", shared_folder / "weights", shared_folder)
-    encoder = AudioEncoder(loading.on_device("audio_encoder", found, "cpu")[0], "")
+    encoder = whisper_in_torch(found)
     likeness = []
     for path in sorted((shared_folder / "data/cat-meows").iterdir())[::40]:
         sound = heard(path)
@@ -280,19 +279,74 @@ def test_cutting_positions_changes_the_numbers_as_documented(shared_folder):
     assert 0.8 < np.median(likeness) < 0.99  # alike, not the same: a head is trained on what serves
 
 
+def test_pictures_as_they_are_give_the_same_numbers_as_normalised_ones(vision_file, noise):
+    """As a GPU is given them; alone, and in a batch with another job's."""
+    pictures = noise.integers(0, 256, (3, 224, 224, 3), np.uint8)
+    module = TorchNetwork(
+        convert.vision_module(vision_file.path),
+        inputs=("pictures",),
+        outputs=("features",),
+        device="cpu",
+    )
+    expected = VisionEncoder(module, "made").encode(pictures)
+    encoder = loading.vision_on("cpu", vision_file)
+    assert np.abs(encoder.encode(pictures) - expected).max() < SAME
+    parts = [{"pictures": pictures[:1]}, {"pictures": pictures[1:]}]
+    together = joined(parts)
+    assert together["pictures"].dtype == np.uint8
+    assert np.array_equal(together["pictures"], pictures)
+
+
+def test_sounds_have_the_same_numbers_in_the_one_shape_of_a_gpu(audio_file, noise):
+    samples = noise.normal(0, 0.1, 50_000).astype(np.float32)
+    expected = whisper_in_torch(audio_file).encode(samples)
+    assert np.abs(loading.audio_on("cpu", audio_file).encode(samples) - expected).max() < SAME
+
+
 @pytest.mark.gpu
-def test_the_gpu_gives_the_cpus_numbers(vision_file, audio_file, tmp_path, noise):
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
+def test_the_gpu_gives_the_cpus_numbers(cuda, vision_file, audio_file, noise):
     pictures = noise.integers(0, 256, (20, 224, 224, 3), np.uint8)
     samples = noise.normal(0, 0.1, 160_000).astype(np.float32)
-    for role, file, kind, given in (
-        ("vision_encoder", vision_file, VisionEncoder, pictures),
-        ("audio_encoder", audio_file, AudioEncoder, samples),
-    ):
-        on_gpu = kind(loading.on_device(role, file, "cuda")[0], "").encode(given)
-        on_cpu = kind(loading.on_device(role, file, "cpu")[0], "").encode(given)
-        assert cosine(on_gpu.ravel(), on_cpu.ravel()) > 0.999  # bf16
+    seen = [loading.vision_on(d, vision_file).encode(pictures) for d in (cuda, "cpu")]
+    assert np.abs(seen[0] - seen[1]).max() < SAME
+    heard = [loading.audio_on(d, audio_file).encode(samples) for d in (cuda, "cpu")]
+    assert cosine(*heard) > 0.999  # bf16
+
+
+@pytest.mark.gpu
+@pytest.mark.real
+def test_the_gpu_decides_as_the_cpu_does_on_real_clips(cuda, shared_folder, tmp_path):
+    """By the built-in bundle and by one whose network hangs on every number it is given."""
+    places = (shared_folder / "weights", tmp_path / "cache")
+    looking = load_extract_models(*places, 2)
+    models = [load_encoders(*places, 2, device=d) for d in (cuda, "cpu")]
+    deciding = [load_bundle(), load_bundle(bundles.make(tmp_path / "bundle"))]
+    told = [[], []]
+    for path in sorted((shared_folder / "data/clips").glob("*.mp4")):
+        with suppress(InputError):
+            seen = extract(path, species="dog", models=looking)
+            for answers, encoders in zip(told, models, strict=True):
+                encoding = encode(seen, encoders)
+                answers += [fuse(seen, encoding, bundle, "dog") for bundle in deciding]
+    assert len(told[0]) >= 40
+    assert [a.emotion for a in told[0]] == [a.emotion for a in told[1]]
+
+
+@pytest.fixture
+def cuda():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return "cuda:0"
+
+
+def whisper_in_torch(found):
+    network = TorchNetwork(
+        convert.audio_module(found.path),
+        inputs=("mel", "positions"),
+        outputs=("frames",),
+        device="cpu",
+    )
+    return AudioEncoder(network, "made")
 
 
 def heard(path):

@@ -8,9 +8,9 @@ from concurrent.futures import Future
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipeline.runtime import Arrays, Network
+from worker.pipeline.runtime import Array, Arrays, Network
 
-WAIT_S = 0.01  # for company, at most; a GPU step of one clip takes about as long
+WAIT_S = 0.001  # for company, at most; who comes while a batch is computed is in the next one
 
 Outputs = dict[str, NDArray[np.float32]]
 Request = tuple[Arrays, "Future[Outputs]"]
@@ -79,15 +79,17 @@ def rows_of(request: Request) -> int:
     return len(next(iter(request[0].values())))
 
 
-def joined(parts: list[Arrays]) -> Outputs:
+def joined(parts: list[Arrays]) -> Arrays:
     """Stack arrays by name along the first axis, zeros behind the shorter ones."""
+    if len(parts) == 1:
+        return parts[0]
     return {name: stacked([part[name] for part in parts]) for name in parts[0]}
 
 
-def stacked(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+def stacked(arrays: list[Array]) -> Array:
     """Stack arrays along the first axis, zeros behind the shorter ones."""
     longest = np.max([a.shape[1:] for a in arrays], axis=0)
-    out = np.zeros((sum(len(a) for a in arrays), *longest), np.float32)
+    out = np.zeros((sum(len(a) for a in arrays), *longest), arrays[0].dtype)
     start = 0
     for array in arrays:
         out[(slice(start, start + len(array)), *map(slice, array.shape[1:]))] = array

@@ -8,15 +8,17 @@ import structlog
 from worker.pipeline import weights
 from worker.pipeline.encode import convert
 from worker.pipeline.encode.batching import Batched
+from worker.pipeline.encode.mel import N_MELS
 from worker.pipeline.encode.stage import EncodeModels
-from worker.pipeline.encode.vision import BATCH, VisionEncoder
-from worker.pipeline.encode.whisper import AudioEncoder
-from worker.pipeline.runtime import AT_ONCE, Network, OnnxNetwork, TorchNetwork, compute_alone
+from worker.pipeline.encode.vision import VisionEncoder
+from worker.pipeline.encode.whisper import LOOK_AROUND, WIDTH, AudioEncoder
+from worker.pipeline.extract.crop import CROP_PX
+from worker.pipeline.runtime import AT_ONCE, OnnxNetwork, TorchNetwork, compute_alone
 from worker.pipeline.weights import Found
 
 CPU = "cpu"
 TORCH_READS = {"vision_encoder": (".pt", ".pth"), "audio_encoder": (".npz", ".pt")}
-MOST_PICTURES, MOST_SOUNDS = 256, 16  # in one batch on a GPU
+MOST_PICTURES, MOST_SOUNDS = 64, 16  # in one batch on a GPU
 
 log = structlog.get_logger(__name__)
 
@@ -31,36 +33,30 @@ def load_encoders(
 ) -> EncodeModels:
     """Load every encoder whose weights are found, on a device; on CPU where that is not there."""
     compute_alone()
-    made = {
-        role: network_for(role, weights_dir, cache_dir, threads, usable(device), precision)
-        for role in ("vision_encoder", "audio_encoder")
-    }
-    vision, audio = made["vision_encoder"], made["audio_encoder"]
-    return EncodeModels(
-        vision=VisionEncoder(vision[0], vision[1], batch=vision[2]) if vision else None,
-        audio=AudioEncoder(audio[0], audio[1]) if audio else None,
-    )
+    places, device, each = (weights_dir, cache_dir), usable(device), max(1, threads // AT_ONCE)
+    if found := for_torch("vision_encoder", *places, device):
+        vision: VisionEncoder | None = vision_on(device, found)
+    elif found := find_graph("vision_encoder", *places):
+        vision = VisionEncoder(OnnxNetwork(found.path, each), found.file.weights)
+    else:
+        vision = None
+    if found := for_torch("audio_encoder", *places, device):
+        audio: AudioEncoder | None = audio_on(device, found, precision)
+    elif found := find_graph("audio_encoder", *places):
+        audio = AudioEncoder(OnnxNetwork(found.path, each), found.file.weights)
+    else:
+        audio = None
+    return EncodeModels(vision, audio)
 
 
-def network_for(
-    role: str,
-    weights_dir: Path | None,
-    cache_dir: Path,
-    threads: int,
-    device: str,
-    precision: str,
-) -> tuple[Network, str, int] | None:
-    """Return a role's network, the name of its numbers, and how many pictures it takes at once."""
-    if device != CPU:
-        found = weights.find(role, weights_dir, cache_dir, suffixes=TORCH_READS[role])
-        if found is not None:
-            return on_device(role, found, device, precision)
-        log.warning("device_unused", role=role, device=device, why="no weights that torch reads")
-    graph = find_graph(role, weights_dir, cache_dir)
-    if graph is None:
+def for_torch(role: str, weights_dir: Path | None, cache_dir: Path, device: str) -> Found | None:
+    """Return a role's file for torch; None on a CPU, and with a word in the log if none is one."""
+    if device == CPU:
         return None
-    network = OnnxNetwork(graph.path, max(1, threads // AT_ONCE))
-    return network, graph.file.weights, BATCH
+    found = weights.find(role, weights_dir, cache_dir, suffixes=TORCH_READS[role])
+    if found is None:
+        log.warning("device_unused", role=role, device=device, why="no weights that torch reads")
+    return found
 
 
 def find_graph(role: str, weights_dir: Path | None, cache_dir: Path) -> Found | None:
@@ -79,27 +75,36 @@ def prepare(role: str, found: Found, cache_dir: Path) -> bool:
     return True
 
 
-def on_device(
-    role: str, found: Found, device: str, precision: str = "bf16"
-) -> tuple[Network, str, int]:
-    """Return a role's torch network on a device; callers in several threads share its batches."""
-    if role == "vision_encoder":
-        network = TorchNetwork(
-            convert.vision_module(found.path),
-            inputs=("pictures",),
-            outputs=("features",),
-            device=device,
-            precision=precision,
-        )
-        return Batched(network, most=MOST_PICTURES), found.file.weights, MOST_PICTURES
+def vision_on(device: str, found: Found) -> VisionEncoder:
+    """Load MobileNetV3-small into torch on a device; callers in threads share its batches."""
+    import torch
+
+    from worker.pipeline.encode.vision_torch import FromPixels
+
+    torch.backends.cudnn.allow_tf32 = False  # else cuDNN keeps ten bits of fp32's mantissa
+    network = TorchNetwork(
+        FromPixels(convert.vision_module(found.path)),
+        inputs=("pictures",),
+        outputs=("features",),
+        device=device,
+        precision="fp32",
+        shapes=((MOST_PICTURES, CROP_PX, CROP_PX, 3),),
+    )
+    shared = Batched(network, most=MOST_PICTURES)
+    return VisionEncoder(shared, found.file.weights, batch=MOST_PICTURES, normalises=True)
+
+
+def audio_on(device: str, found: Found, precision: str = "bf16") -> AudioEncoder:
+    """Load Whisper's encoder into torch on a device; callers in threads share its batches."""
     network = TorchNetwork(
         convert.audio_module(found.path),
         inputs=("mel", "positions"),
         outputs=("frames",),
         device=device,
         precision=precision,
+        shapes=((MOST_SOUNDS, N_MELS, 2 * LOOK_AROUND), (MOST_SOUNDS, LOOK_AROUND, WIDTH)),
     )
-    return Batched(network, most=MOST_SOUNDS), found.file.weights, MOST_SOUNDS
+    return AudioEncoder(Batched(network, most=MOST_SOUNDS), found.file.weights)
 
 
 def usable(device: str) -> str:

@@ -21,13 +21,16 @@ SCALE, SHIFT = (1 / STD)[:, None, None], (-MEAN / STD)[:, None, None]
 class VisionEncoder:
     """MobileNetV3-small without its classifier (Howard et al. 2019, arXiv 1905.02244), fp32.
 
-    INT8 destroys it (cosine with full precision .02-.38), so there is none. `made_by` is the
-    registry's name of the numbers.
+    INT8 destroys it (cosine with full precision .02-.38) and bf16 changes decisions (down to .89),
+    so there is neither. `made_by` is the registry's name of the numbers; `normalises` says that the
+    network is given the pictures as they are.
     """
 
-    def __init__(self, network: Network, made_by: str, *, batch: int = BATCH) -> None:
+    def __init__(
+        self, network: Network, made_by: str, *, batch: int = BATCH, normalises: bool = False
+    ) -> None:
         self.network, self.made_by = network, made_by
-        self.most = batch
+        self.most, self.normalises = batch, normalises
 
     def encode(self, pictures: Pictures, each: Each = map) -> Rows:
         """Encode pictures (n, 224, 224, 3) uint8 RGB to (n, 576) float32.
@@ -40,7 +43,8 @@ class VisionEncoder:
 
     def batch(self, pictures: Pictures) -> Rows:
         """Encode one batch."""
-        found = self.network.run({self.network.inputs[0]: normalised(pictures)})
+        given = pictures if self.normalises else normalised(pictures)
+        found = self.network.run({self.network.inputs[0]: given})
         return found[self.network.outputs[0]].reshape(len(pictures), WIDTH)
 
 
