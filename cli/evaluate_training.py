@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from cli import tables
-from cli.tables import LabelledTable, RunFolder, TestSet, WeightsDir
+from cli.tables import Device, LabelledTable, RunFolder, TestSet, WeightsDir
 from worker.training.plan import Balance
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the report.")]
@@ -19,6 +19,7 @@ def run(
     out: Out = None,
     test_set: TestSet = None,
     weights: WeightsDir = None,
+    device: Device = "cpu",
 ) -> None:
     """Report a training run: figures, missing modalities, controls, ablations; HTML and JSON."""
     from worker.training import report, study
@@ -26,7 +27,7 @@ def run(
     tables.prepare()
     corpus, plan, predictions = tables.finished(run, table, weights, test_set)
     with tables.screen.status("evaluating") as status:
-        found = study.study(corpus, plan, predictions, run, on_step=status.update)
+        found = study.study(corpus, plan, predictions, run, device=device, on_step=status.update)
     for mark in found.marks:
         typer.echo(mark)
     tables.show(found.split, found.figures)
@@ -51,7 +52,7 @@ def bundle(
 
     tables.prepare()
     ours, other = load_bundle(bundle), load_bundle(against) if against else None
-    corpus = tables.gather(table, Rule.SOFT, 0, weights)
+    corpus = tables.gather(table, Rule.SOFT, 0, weights, pictures=serving.looks(ours))
     rows = np.arange(len(corpus))
     if test_set:
         rows = splits.frozen(test_set, corpus.dataset.examples)
@@ -75,6 +76,7 @@ def balance(
     table: LabelledTable,
     test_set: TestSet = None,
     weights: WeightsDir = None,
+    device: Device = "cpu",
 ) -> None:
     """Fit a run's recipe with each way to treat rare classes, and compare them on the same rows."""
     from worker.pipeline.manifest import ANY
@@ -87,7 +89,7 @@ def balance(
     for way in tables.drawn_over("balance", list(Balance)):
         recipe = plan.recipe.model_copy(update={"balance": way})
         same = plan.model_copy(update={"recipe": recipe})
-        found = crossfit.cross_fit(corpus, same, run / "balance" / way, rows)
+        found = crossfit.cross_fit(corpus, same, run / "balance" / way, rows, device=device)
         answers[way] = controls.answers(corpus, found.logits[ANY], found.rows)
     base = answers[plan.recipe.balance]
     tables.show("macro F1", {way: evaluation.macro_f1(one) for way, one in answers.items()})

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import tables
-from cli.tables import LabelledTable, RunFolder, TestSet, WeightsDir
+from cli.tables import Device, LabelledTable, RunFolder, TestSet, WeightsDir
 
 
 def export(
@@ -25,6 +25,7 @@ def export(
     ] = False,
     test_set: TestSet = None,
     weights: WeightsDir = None,
+    device: Device = "cpu",
 ) -> None:
     """Fit the final network, calibrate it on held-out rows, check its graph, and write a bundle.
 
@@ -36,10 +37,12 @@ def export(
     corpus, plan, predictions = tables.finished(run, table, weights, test_set)
     rows = tables.development_rows(corpus, test_set)
     with tables.screen.status("evaluating") as status:
-        found = study.study(corpus, plan, predictions, run, on_step=status.update)
+        found = study.study(corpus, plan, predictions, run, device=device, on_step=status.update)
         status.update("fitting and exporting the final network")
         named = bundling.Named(name, version, licence)
-        made = bundling.export_run(corpus, plan, predictions, run, rows, out, named, found)
+        made = bundling.export_run(
+            corpus, plan, predictions, run, rows, out, named, found, device=device
+        )
     tables.show(plan.split_in_words, found.figures)
     drawn = Table("file", "kB")
     for file, size in made.bytes.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -40,6 +41,7 @@ screen = Console(stderr=True, soft_wrap=True)
 LabelledTable = Annotated[Path, typer.Argument(help="The table of labelled files (CSV).")]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of the training run.")]
 WeightsDir = Annotated[Path | None, typer.Option("--weights", help="Directory of weight files.")]
+Device = Annotated[str, typer.Option(help="What fits networks: cpu or cuda.")]
 TestSet = Annotated[Path | None, typer.Option(help="Record of the frozen test set (JSON).")]
 
 
@@ -57,8 +59,13 @@ def prepare() -> None:
     torch.set_num_threads(settings().model_threads)
 
 
-def gather(path: Path, rule: "Rule", variants: int, weights: Path | None) -> "Corpus":
-    """Read and measure a table; what was measured before is read from the cache."""
+def gather(
+    path: Path, rule: "Rule", variants: int, weights: Path | None, *, pictures: bool = False
+) -> "Corpus":
+    """Read and measure a table; what was measured before is read from the cache.
+
+    `pictures`: whether a network will look at them itself.
+    """
     from worker.training import corpus, dataset, features
 
     cache_dir = settings().cache_dir.expanduser()
@@ -75,6 +82,7 @@ def gather(path: Path, rule: "Rule", variants: int, weights: Path | None) -> "Co
             cache_dir,
             variants=variants,
             rule=rule,
+            pictures=pictures,
             on_done=lambda: drawn.advance(task),
         )
 
@@ -121,7 +129,7 @@ def finished(
     run: Path, table: Path, weights: Path | None, test_set: Path | None
 ) -> "tuple[Corpus, Plan, Predictions]":
     """Read a finished run and the table that it learned from. Raises RunInvalid."""
-    from worker.training import crossfit, dataset, splits
+    from worker.training import backbone, crossfit, dataset, splits
 
     plan, predictions = crossfit.load(run)
     if dataset.digest(table) != plan.table_sha256:
@@ -129,4 +137,6 @@ def finished(
     held_out = splits.name_of(test_set) if test_set else None
     if held_out != plan.held_out:
         raise crossfit.RunInvalid(f"{run} was made with another frozen test set, or with none.")
-    return gather(table, plan.rule, plan.variants, weights), plan, predictions
+    pictures = plan.recipe.reads_pictures
+    corpus = gather(table, plan.rule, plan.variants, weights, pictures=pictures)
+    return replace(corpus, start=backbone.started(run)), plan, predictions

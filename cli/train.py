@@ -1,6 +1,7 @@
 """`tailtrend train`: fit networks to a table of labelled files. One command per kind of network."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,9 @@ import numpy as np
 import typer
 
 from cli import tables
-from cli.tables import LabelledTable, RunFolder, TestSet, WeightsDir
+from cli.tables import Device, LabelledTable, RunFolder, TestSet, WeightsDir
 from cli.train_pose import train_pose
+from shared.settings import settings
 from worker.training.labels import Rule
 from worker.training.plan import Balance, LeakyRefused, Plan, Recipe, Split
 
@@ -47,7 +49,10 @@ def fusion(
     variants: Annotated[int, typer.Option(min=0, help="Augmented forms of each file.")] = 3,
     test_set: TestSet = None,
     weights: WeightsDir = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    start: Annotated[
+        Path | None, typer.Option(help="torchvision's file of a backbone that is trained as well.")
+    ] = None,
+    device: Device = "cpu",
 ) -> None:
     """Fit a network per fold and seed; what each says of unseen rows is kept for `evaluate`.
 
@@ -70,7 +75,7 @@ def fusion(
         held_out=splits.name_of(test_set) if test_set else None,
         recipe=chosen,
     )
-    run_plan(plan, table, run, test_set, weights, device)
+    run_plan(plan, table, run, test_set, weights, start, device)
 
 
 @app.command("hold-out")
@@ -93,13 +98,24 @@ def hold_out(
 
 
 def run_plan(
-    plan: Plan, table: Path, run: Path, test_set: Path | None, weights: Path | None, device: str
+    plan: Plan,
+    table: Path,
+    run: Path,
+    test_set: Path | None,
+    weights: Path | None,
+    start: Path | None,
+    device: str,
 ) -> None:
     """Carry a plan out and say what came of it."""
     from worker.pipeline.manifest import ANY
-    from worker.training import controls, crossfit, evaluation
+    from worker.training import backbone, controls, crossfit, evaluation
 
-    corpus = tables.gather(table, plan.rule, plan.variants, weights)
+    crossfit.claim(run, plan)
+    known, cache_dir = settings(), settings().cache_dir.expanduser()
+    begun = backbone.begin(plan.recipe, run, start, weights or known.weights_dir, cache_dir)
+    pictures = plan.recipe.reads_pictures
+    corpus = tables.gather(table, plan.rule, plan.variants, weights, pictures=pictures)
+    corpus = replace(corpus, start=begun)
     rows = tables.development_rows(corpus, test_set)
     parts = len(list(crossfit.folds(corpus, plan, rows)))
     each = plan.recipe.epochs

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
-import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from sklearn.covariance import LedoitWolf
@@ -19,8 +17,8 @@ from shared.errors import InputError
 from worker.pipeline import bundles
 from worker.pipeline.architectures import export
 from worker.pipeline.architectures.build import Network
+from worker.pipeline.architectures.face_sequence import FaceSequence
 from worker.pipeline.architectures.inputs import (
-    LOGITS,
     PRESENT,
     QUALITY,
     SEQUENCE_FRAMES,
@@ -28,6 +26,7 @@ from worker.pipeline.architectures.inputs import (
     WIDTHS,
 )
 from worker.pipeline.bundles import Bundle
+from worker.pipeline.fuse.rows import PICTURE_NUMBERS
 from worker.pipeline.manifest import (
     ANY,
     Calibration,
@@ -40,13 +39,22 @@ from worker.pipeline.manifest import (
     OutOfDistribution,
     Weights,
 )
-from worker.training import adaptation, calibration, card, crossfit, experts, fit, splits
+from worker.pipeline.runtime import OnnxNetwork
+from worker.training import (
+    adaptation,
+    calibration,
+    card,
+    crossfit,
+    experts,
+    fit,
+    serving,
+    splits,
+)
 from worker.training.adaptation import Offsets
 from worker.training.calibration import Evidence
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
 from worker.training.evaluation import Evaluation
-from worker.training.fit import Task
 from worker.training.plan import Plan, Split
 from worker.training.splits import Fold
 
@@ -142,16 +150,14 @@ def final_fold(corpus: Corpus, rows: Rows) -> Fold:
 def held_back(corpus: Corpus, plan: Plan, final: Fold, *, device: str) -> Network:
     """Fit a network of the same recipe to the training part alone."""
     train, stop = splits.part(final.train, corpus.truth, corpus.groups, share=0.2, seed=0)
-    task = Task(corpus.table, corpus.targets, corpus.groups, Fold(train, stop, final.stop), seed=0)
+    task = crossfit.task_of(corpus, Fold(train, stop, final.stop), 0)
     return fit.fit(task, plan.recipe, device=device).module
 
 
 def parity(module: Network, path: Path, corpus: Corpus, rows: Rows) -> float:
     """Return the greatest difference of a logit on real rows. Raises ExportDiffers."""
     can = rows[corpus.table.answerable(module.inputs)[rows]]
-    inputs = corpus.table.inputs(module.inputs, can)
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    found = session.run([LOGITS], inputs)[0]
+    found = serving.asked(OnnxNetwork(path, threads=1), corpus.table, can)
     difference = float(np.abs(found - fit.predict(module, corpus.table, can)).max())
     if not difference <= export.MAX_DIFFERENCE:
         raise export.ExportDiffers(f"logits of real rows differ by {difference:.2g}")
@@ -214,10 +220,7 @@ def far_from(corpus: Corpus, module: Network, held: Network, final: Fold, path: 
 def embeddings(corpus: Corpus, module: Network, rows: Rows) -> NDArray[np.float64]:
     """Return the second output (rows, d)."""
     can = rows[corpus.table.answerable(module.inputs)[rows]]
-    inputs = corpus.table.inputs(module.inputs, can)
-    with torch.inference_mode():
-        found = module(*(torch.from_numpy(inputs[name]) for name in module.inputs))[1]
-    return np.asarray(found.numpy(), np.float64)
+    return np.asarray(fit.outputs(module, corpus.table, can)[1], np.float64)
 
 
 def describe(
@@ -241,8 +244,12 @@ def describe(
         species=tuple(s for s in SPECIES if s in species),
         files={ONNX: blank, TORCH: blank, OOD: blank, CARD: None},
         weights=Weights(onnx=ONNX, torch=TORCH),
-        encoders=encoders(corpus, module.inputs),
-        features=tuple(feature(name) for name in module.inputs if not name.endswith(PRESENT)),
+        encoders=() if looks(module) else encoders(corpus, module.inputs),
+        features=tuple(
+            feature(name, looks=looks(module))
+            for name in module.inputs
+            if not name.endswith(PRESENT)
+        ),
         config=dict(plan.recipe.config),
         calibration=calibrated,
         metrics=measured(evaluation),
@@ -261,10 +268,16 @@ def encoders(corpus: Corpus, inputs: Sequence[str]) -> tuple[Encoder, ...]:
     )
 
 
-def feature(name: str) -> Feature:
+def looks(module: Network) -> bool:
+    """Tell whether a network is given pictures, not an encoder's numbers."""
+    return isinstance(module, FaceSequence) and module.looks
+
+
+def feature(name: str, *, looks: bool) -> Feature:
     """Return one input's description."""
     if name == "face":
-        return Feature(name=name, width=WIDTHS["vision"], frames=SEQUENCE_FRAMES, of="pet")
+        width = PICTURE_NUMBERS if looks else WIDTHS["vision"]
+        return Feature(name=name, width=width, frames=SEQUENCE_FRAMES, of="pet")
     columns = {"quality": QUALITY, "species": SPECIES}.get(name)
     return Feature(name=name, width=export.COLUMNS[name], names=columns)
 

@@ -37,10 +37,10 @@ def answers(corpus: Corpus, logits: NDArray[np.floating], rows: Rows) -> Answers
     )
 
 
-def shuffled(corpus: Corpus, plan: Plan, folder: Path, rows: Rows) -> Figure:
+def shuffled(corpus: Corpus, plan: Plan, folder: Path, rows: Rows, *, device: str) -> Figure:
     """Train on labels that are dealt out anew: it must end at chance."""
     control = plan.model_copy(update={"shuffled": True, "seeds": 1})
-    found = crossfit.cross_fit(corpus, control, folder, rows)
+    found = crossfit.cross_fit(corpus, control, folder, rows, device=device)
     dealt = crossfit.dealt_anew(corpus)
     return evaluation.macro_f1(answers(dealt, found.logits[ANY], found.rows))
 
@@ -77,11 +77,15 @@ def linear(corpus: Corpus, plan: Plan, numbers: NDArray[np.float32], rows: Rows)
     return evaluation.macro_f1(answers(corpus, logits, rows))
 
 
-def changed(corpus: Corpus, plan: Plan, folder: Path, rows: Rows) -> dict[str, Figure]:
+def changed(
+    corpus: Corpus, plan: Plan, folder: Path, predictions: Predictions
+) -> dict[str, Figure]:
     """Return what frozen pictures and another clip's sound cost in macro F1; above 0 they hurt."""
+    rows = predictions.rows
     made = {"frozen frames": frozen(corpus), "swapped sound": swapped(corpus, rows)}
     tables = {name: table for name, table in made.items() if table is not None}
-    plain = crossfit.asked_again(corpus, plan, folder, rows, {"plain": corpus.table, **tables})
+    asked = {"plain": corpus.table, **tables}
+    plain = crossfit.asked_again(corpus, plan, folder, predictions.dealt, asked)
     found = {}
     for name, table in tables.items():
         touched = touched_rows(corpus, table, rows)
@@ -103,7 +107,9 @@ def frozen(corpus: Corpus) -> Table | None:
     """Return the table as if every clip showed its first picture all the time."""
     if not any(f.vision.shape[1] > 1 for f in corpus.features):
         return None
-    return build(corpus.dataset.examples, [still(f) for f in corpus.features])
+    shown = corpus.table.shown
+    shown = None if shown is None else replace(shown, is_still=True)
+    return build(corpus.dataset.examples, [still(f) for f in corpus.features], shown)
 
 
 def still(one: Features) -> Features:

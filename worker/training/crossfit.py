@@ -48,6 +48,11 @@ class Predictions:
         """Return the rows that were answered."""
         return np.flatnonzero(~np.isnan(self.logits[ANY][0, :, 0]))
 
+    @property
+    def dealt(self) -> Rows:
+        """Return the rows that folds were made of, whether or not the network could read them."""
+        return np.flatnonzero(self.fold >= 0)
+
 
 OnFit = Callable[[int, int], None]
 
@@ -92,7 +97,7 @@ def asked_again(
     found = {name: np.full(shape, np.nan, np.float32) for name in tables}
     for number, fold in enumerate(folds(corpus, plan, rows)):
         for seed in range(plan.seeds):
-            task = Task(corpus.table, corpus.targets, corpus.groups, fold, seed)
+            task = task_of(corpus, fold, seed)
             fitted = fit.fit(task, plan.recipe, folder / "fits" / f"fold{number}-seed{seed}")
             for name, table in tables.items():
                 can = fold.test[table.answerable(fitted.module.inputs)[fold.test]]
@@ -142,6 +147,11 @@ def teachable(corpus: Corpus, fold: Fold) -> Fold:
     return Fold(train, stop, fold.test)
 
 
+def task_of(corpus: Corpus, fold: Fold, seed: int) -> Task:
+    """Return what one run is given."""
+    return Task(corpus.table, corpus.targets, corpus.groups, fold, seed, corpus.start)
+
+
 def fit_one(
     corpus: Corpus,
     plan: Plan,
@@ -153,7 +163,7 @@ def fit_one(
     on_epoch: fit.OnEpoch,
 ) -> Fitted:
     """Fit one network; its scalars go to TensorBoard's files, its history to a table."""
-    task = Task(corpus.table, corpus.targets, corpus.groups, fold, seed)
+    task = task_of(corpus, fold, seed)
     with SummaryWriter(str(folder / "events")) as writer:
 
         def told(epoch: Epoch) -> None:

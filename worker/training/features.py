@@ -34,6 +34,7 @@ from worker.pipeline.fuse.signs import read_signs
 from worker.pipeline.run import load_detector, load_pose
 from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
+from worker.training.pictures import Shown, keep, read
 
 VERSION = "5"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
@@ -102,26 +103,35 @@ class Seen:
     size: tuple[int, int]
 
 
-def of_all(
-    examples: Sequence[Example],
-    models: Models,
-    cache_dir: Path,
-    *,
-    variants: int,
-    on_done: Callable[[], None] = lambda: None,
-) -> list[Features]:
-    """Return every file's numbers, from the cache where they are. Raises DatasetInvalid with all.
+Made = tuple[Features, Seen | None]
 
-    `variants` augmented ones beside the plain one.
-    """
+
+def folder_of(models: Models, cache_dir: Path, variants: int) -> Path:
+    """Make the folder of what these networks make of files."""
     made_by = f"{VERSION} {variants} {models.named} {bundles.load_bundle().sha256}"
     recipe = hashlib.sha256(made_by.encode()).hexdigest()[:16]
     folder = cache_dir / "features" / recipe
     folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def of_all(
+    examples: Sequence[Example],
+    models: Models,
+    folder: Path,
+    *,
+    variants: int,
+    pictures: bool = False,
+    on_done: Callable[[], None] = lambda: None,
+) -> list[Features]:
+    """Return every file's numbers, from its folder where they are. Raises DatasetInvalid with all.
+
+    `variants` augmented ones beside the plain one; `pictures`: clips' sequences are kept as well.
+    """
     found, mistakes = [], []
     for one in examples:
         try:
-            found.append(kept(one, models, folder, variants))
+            found.append(kept(one, models, folder, variants, pictures=pictures))
         except InputError as error:
             mistakes.append(f"{one.path.name}: {error.detail}")
         on_done()
@@ -130,23 +140,38 @@ def of_all(
     return found
 
 
-def kept(one: Example, models: Models, folder: Path, variants: int) -> Features:
+def shown(examples: Sequence[Example], folder: Path) -> Shown:
+    """Return where the clips' sequences are kept."""
+    paths = (pictures_of(one, folder) for one in examples)
+    return Shown(tuple(path if path.is_file() else None for path in paths))
+
+
+def pictures_of(one: Example, folder: Path) -> Path:
+    """Name the file of a clip's sequence."""
+    return folder / f"{one.sha256}.{one.species}.pictures.npz"
+
+
+def kept(one: Example, models: Models, folder: Path, variants: int, *, pictures: bool) -> Features:
     """Return one file's numbers, computing and keeping them where they are not."""
     path = folder / f"{one.sha256}.{one.species}.npz"
     names = [f.name for f in fields(Features)]
     with suppress(artifact.ArtifactInvalid, KeyError):  # missing, or damaged: made again
         _, arrays = artifact.read(path)
+        if pictures and one.kind == Kind.CLIP:
+            read(pictures_of(one, folder))
         return Features(**{name: arrays[name] for name in names})  # type: ignore[arg-type]
     rng = np.random.default_rng(int(one.sha256[:16], 16))
-    made = MAKE[one.kind](one, models, variants, rng)
+    made, seen = MAKE[one.kind](one, models, variants, rng)
+    if pictures and one.kind == Kind.CLIP and seen is not None:
+        keep(pictures_of(one, folder), seen.pictures)
     part = path.with_suffix(f".{rng.integers(1 << 30)}.part")
     artifact.write(part, b"{}", {name: getattr(made, name) for name in names})
     part.replace(path)
     return made
 
 
-def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
-    """Return a clip's numbers. Raises what `extract` raises."""
+def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Made:
+    """Return a clip's numbers and crops. Raises what `extract` raises."""
     seen = extract(one.path, species=one.species, models=models.extract, faces=False)
     encoding = encode(seen, models.encode, faces=False)
     media, sound = seen.facts.media, seen.facts.sound
@@ -168,11 +193,12 @@ def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generato
         (*about, heard is not None, quality.brightness, quality.sharpness),
     )  # fmt: skip
     table = load_ethogram(bundles.load_bundle()).of(one.species)
-    return replace(made, signs=evidence(table, read_signs(table, seen)[0]).astype(np.float32))
+    signs = evidence(table, read_signs(table, seen)[0]).astype(np.float32)
+    return replace(made, signs=signs), shown
 
 
-def of_image(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
-    """Return a picture's numbers. Raises ClipUnreadable."""
+def of_image(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Made:
+    """Return a picture's numbers and crop. Raises ClipUnreadable."""
     read = cv2.imdecode(np.frombuffer(one.path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     if read is None:
         raise ClipUnreadable("the picture cannot be read.")
@@ -186,7 +212,7 @@ def of_image(one: Example, models: Models, variants: int, rng: np.random.Generat
     shown = Seen(crops(pictures, pet.boxes), pet.boxes, (pictures.shape[2], pictures.shape[1]))
     about = (0, width, height, 0, False, quality.brightness, quality.sharpness)
     trusted = (quality.sharpness, 0.0, known_share(pose))
-    return put_together(one, models, variants, rng, shown, None, pose, trusted, about)
+    return put_together(one, models, variants, rng, shown, None, pose, trusted, about), shown
 
 
 def measured(posture: Posture | None) -> Array | None:
@@ -201,7 +227,7 @@ def known_share(pose: Array | None) -> float:
     return 0.0 if pose is None else float((~np.isnan(pose)).mean())
 
 
-def of_audio(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Features:
+def of_audio(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Made:
     """Return a recording's numbers. Raises ClipUnreadable."""
     native, rate_hz, at_16k = sound_of(one.path)
     sound = measure_sound(native, rate_hz)
@@ -210,7 +236,7 @@ def of_audio(one: Example, models: Models, variants: int, rng: np.random.Generat
     heard = (np.round(at_16k * 32_767) / 32_767).astype(np.float32)  # as a clip's is handed on
     about = (len(native) / rate_hz, 0, 0, rate_hz, True, 0, 0)
     trusted = (0.0, 1 - sound.clipped_share, 0.0)
-    return put_together(one, models, variants, rng, None, heard, None, trusted, about)
+    return put_together(one, models, variants, rng, None, heard, None, trusted, about), None
 
 
 MAKE = {Kind.CLIP: of_clip, Kind.IMAGE: of_image, Kind.AUDIO: of_audio}

@@ -9,7 +9,7 @@ Without, a prior keeps the network and all rows teach. Each epoch draws from gen
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from shared.errors import InputError
 from worker.pipeline.architectures.build import Network, build
+from worker.pipeline.architectures.face_sequence import FaceSequence
 from worker.pipeline.architectures.inputs import MODALITIES
 from worker.pipeline.architectures.masked_fusion import MaskedFusion
 from worker.training import metrics
@@ -30,9 +31,10 @@ from worker.training.table import Table
 
 CHECKPOINT, WHOLE = "checkpoint.pt", "whole.pt"  # of the search, and of the fit to all rows
 EXPERTS, COMPANY = 10.0, 0.1  # times the learning rate: what a modality says alone comes first
+SEEING = 0.1  # the same of a backbone that was trained before
 ABSENT = 1e-9  # share of a class; Dawid-Skene gives what is impossible some 1e-300
 MOST = 5.0  # times that a rare class counts: a few rows say too little to be a fifth of the loss
-PREDICTED_AT_ONCE = 1024
+PREDICTED_AT_ONCE, SEEN_AT_ONCE = 1024, 8  # rows of numbers, and of pictures
 
 
 class OtherRecipe(InputError):
@@ -55,8 +57,8 @@ class Diverged(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one run is given: arrays, soft targets (n, 5), groups (n,) of rows that are alike, and
-    who learns, stops and is tested.
+    """What one run is given: arrays, soft targets (n, 5), groups (n,) of rows that are alike, who
+    learns, stops and is tested, and what a backbone starts from.
     """
 
     table: Table
@@ -64,6 +66,7 @@ class Task:
     groups: NDArray[np.int64]
     fold: Fold
     seed: int
+    start: Mapping[str, Tensor] | None = None  # of a backbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,9 @@ def fresh(task: Task, recipe: Recipe, device: str) -> tuple[Network, torch.optim
         torch.manual_seed(task.seed)
         module = build(recipe.arch, recipe.config).to(device)
     rate, decay = recipe.learning_rate, recipe.weight_decay
+    if isinstance(module, FaceSequence) and module.looks and task.start is not None:
+        module.backbone.load_state_dict(task.start)
+        return module, gently(module, rate, decay)
     if not isinstance(module, MaskedFusion):
         return module, torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
     module.start_silent()
@@ -189,6 +195,15 @@ def fresh(task: Task, recipe: Recipe, device: str) -> tuple[Network, torch.optim
             {"params": company, "lr": COMPANY * rate, "weight_decay": decay},
         ]
     )
+
+
+def gently(module: FaceSequence, rate: float, decay: float) -> torch.optim.Optimizer:
+    """Return what moves a network whose backbone has learned to see before: that a tenth as far."""
+    seeing = list(module.backbone.parameters())
+    before = {id(one) for one in seeing}
+    rest = [one for one in module.parameters() if id(one) not in before]
+    groups = [{"params": seeing, "lr": SEEING * rate}, {"params": rest, "lr": rate}]
+    return torch.optim.AdamW(groups, weight_decay=decay)
 
 
 def learnable(task: Task, module: Network, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -227,15 +242,15 @@ def learn(
     total = 0.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(1 << 31)))
-        for start in range(0, len(order), recipe.batch):
-            part = order[start : start + recipe.batch]
+        for start in range(0, len(order), recipe.rows_at_once):
+            part = order[start : start + recipe.rows_at_once]
             chosen = rows[part]
             variants = rng.integers(0, 1 << 20, len(chosen)) if recipe.augmented else None
             inputs = task.table.inputs(module.inputs, chosen, variants=variants)
             if "pose" in inputs:
                 noise = rng.normal(0, recipe.pose_jitter, inputs["pose"].shape)
                 inputs["pose"] += noise.astype(np.float32)
-            loss = soft_loss(run(module, inputs), task.targets[chosen], counted[part])
+            loss = soft_loss(run(module, inputs)[0], task.targets[chosen], counted[part])
             if isinstance(module, MaskedFusion):
                 loss = loss + module.prior(recipe.prior_nats) / len(rows)
             optimizer.zero_grad()
@@ -301,11 +316,11 @@ def soft_loss(logits: Tensor, targets: NDArray[np.float64], weight: NDArray[np.f
     return -(wanted * logits.log_softmax(dim=1)).sum() / wanted.sum()
 
 
-def run(module: Network, inputs: dict[str, NDArray[np.float32]]) -> Tensor:
-    """Return a network's logits."""
+def run(module: Network, inputs: dict[str, NDArray[np.float32]]) -> tuple[Tensor, ...]:
+    """Return a network's outputs, logits first."""
     device = next(module.parameters()).device
     parts = (torch.from_numpy(inputs[name]).to(device) for name in module.inputs)
-    return module(*parts)[0]  # type: ignore[no-any-return]
+    return module(*parts)  # type: ignore[no-any-return]
 
 
 def measure(task: Task, module: Network, rows: NDArray[np.int64]) -> tuple[float, float]:
@@ -321,13 +336,22 @@ def predict(
     module: Network, table: Table, rows: NDArray[np.int64], *, hidden: tuple[str, ...] = ()
 ) -> NDArray[np.float32]:
     """Return the logits of rows (n, 5), plain variant; `hidden` modalities count as missing."""
+    return outputs(module, table, rows, hidden=hidden)[0]
+
+
+def outputs(
+    module: Network, table: Table, rows: NDArray[np.int64], *, hidden: tuple[str, ...] = ()
+) -> list[NDArray[np.float32]]:
+    """Return all that a network says of rows, plain variant."""
     module.eval()
+    looks = isinstance(module, FaceSequence) and module.looks
+    step = SEEN_AT_ONCE if looks else PREDICTED_AT_ONCE
     with torch.inference_mode():
         parts = [
-            run(module, table.inputs(module.inputs, rows[i : i + PREDICTED_AT_ONCE], hidden=hidden))
-            for i in range(0, len(rows), PREDICTED_AT_ONCE)
+            run(module, table.inputs(module.inputs, rows[i : i + step], hidden=hidden))
+            for i in range(0, len(rows), step)
         ]
-    return torch.cat(parts).cpu().numpy()
+    return [torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)]
 
 
 def digest(task: Task, recipe: Recipe) -> str:
@@ -338,6 +362,8 @@ def digest(task: Task, recipe: Recipe) -> str:
     hashed.update(task.groups.tobytes())
     for name in sorted(task.table.parts):
         hashed.update(np.nan_to_num(task.table.parts[name][:, 0]).tobytes())
+    for name, tensor in sorted((task.start or {}).items()):
+        hashed.update(name.encode() + tensor.numpy().tobytes())
     return hashed.hexdigest()
 
 

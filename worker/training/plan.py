@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.errors import InputError
+from worker.pipeline.architectures.inputs import SEQUENCE_FRAMES
 from worker.training.labels import Rule
 
 
@@ -40,7 +41,9 @@ class Recipe(BaseModel):
     patience: int | None = Field(
         None, ge=0, description="Epochs without gain before stopping; 0 trains all, on all rows."
     )
-    batch: int = Field(64, ge=1)
+    batch: int = Field(
+        64, ge=1, description="Rows at once; of sequences of pictures, the pictures."
+    )
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     prior_nats: float = Field(1.0, gt=0, description="Of what a linear expert says, beforehand.")
@@ -48,6 +51,16 @@ class Recipe(BaseModel):
         0.3, ge=0, le=1, description="How alike rows of one animal are: 1, all count as one row."
     )
     refit: bool = Field(True, description="Fit anew to all rows once it is known for how long.")
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether the network is trained from its pictures on, not from an encoder's numbers."""
+        return self.arch == "face_sequence" and self.config.get("backbone") != "features"
+
+    @property
+    def rows_at_once(self) -> int:
+        """Return how many rows make a step."""
+        return max(1, self.batch // SEQUENCE_FRAMES) if self.reads_pictures else self.batch
 
     @property
     def patient(self) -> int:

@@ -6,11 +6,15 @@ from numpy.typing import NDArray
 from shared.errors import InputError
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.fuse.calibrate import experts as weights_of
-from worker.pipeline.manifest import ANY
+from worker.pipeline.fuse.rows import PICTURE_NUMBERS
+from worker.pipeline.manifest import ANY, Feature
 from worker.pipeline.runtime import OnnxNetwork
 from worker.training import adaptation, calibration, experts, labels, metrics
 from worker.training.corpus import Corpus
 from worker.training.evaluation import Answers
+from worker.training.table import Table
+
+AT_ONCE = 8
 
 Rows = NDArray[np.int64]
 
@@ -26,7 +30,14 @@ def logits_of(bundle: Bundle, corpus: Corpus, rows: Rows) -> NDArray[np.float32]
     require_fit(bundle, corpus)
     assert bundle.manifest.weights is not None
     network = OnnxNetwork(bundle.directory / bundle.manifest.weights.onnx, threads=1)
-    return network.run(corpus.table.inputs(network.inputs, rows))["logits"]
+    return asked(network, corpus.table, rows)
+
+
+def asked(network: OnnxNetwork, table: Table, rows: Rows) -> NDArray[np.float32]:
+    """Return what a graph says of rows (rows, 5), a few at a time: they may be pictures."""
+    parts = (rows[i : i + AT_ONCE] for i in range(0, max(1, len(rows)), AT_ONCE))
+    found = [network.run(table.inputs(network.inputs, part))["logits"] for part in parts]
+    return np.concatenate(found)
 
 
 def readable(bundle: Bundle, corpus: Corpus, rows: Rows) -> Rows:
@@ -61,3 +72,17 @@ def require_fit(bundle: Bundle, corpus: Corpus) -> None:
             raise BundleDoesNotFit(
                 f"{bundle.name} reads the numbers of {encoder.name}: give the weights of that."
             )
+    if sequence_of(bundle) and looks(bundle) != (corpus.table.shown is not None):
+        raise BundleDoesNotFit(
+            f"{bundle.name} reads the other form of a sequence: pictures, or an encoder's numbers."
+        )
+
+
+def looks(bundle: Bundle) -> bool:
+    """Tell whether a bundle's network is given pictures, not an encoder's numbers."""
+    return any(f.width == PICTURE_NUMBERS for f in sequence_of(bundle))
+
+
+def sequence_of(bundle: Bundle) -> list[Feature]:
+    """Return the features that are sequences, one at most."""
+    return [f for f in bundle.manifest.features if f.frames is not None]

@@ -1,6 +1,7 @@
 """A finished run from every side: figures, missing modalities, controls, ablations."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from worker.training.crossfit import Predictions
 from worker.training.dataset import Kind
 from worker.training.evaluation import Answers, Evaluation
 from worker.training.plan import Plan, Split
+from worker.training.splits import TooFewGroups
 
 LEAKY = "LEAKY SPLIT: animals are on both sides; these figures flatter and must not be quoted."
 GENERATED = "Generated clips: these figures prove the machinery and say nothing of real animals."
@@ -25,9 +27,10 @@ def study(
     predictions: Predictions,
     folder: Path,
     *,
+    device: str = "cpu",
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Evaluation:
-    """Evaluate a run of `folder` on rows that its networks never saw."""
+    """Evaluate a run of `folder` on rows that its networks never saw; `device` fits a control."""
     on_step("figures")
     cross = calibration.cross_calibrated(predictions, corpus)
     rows = predictions.rows
@@ -44,11 +47,12 @@ def study(
     on_step("background and metadata")
     held = controls.from_elsewhere(corpus, plan, rows)
     on_step("shuffled labels")
-    held["shuffled labels"] = controls.shuffled(
-        corpus, plan, folder / "controls" / "shuffled", rows
-    )
+    with suppress(TooFewGroups):  # few rows, and the deal left a class with one: nothing to say
+        held["shuffled labels"] = controls.shuffled(
+            corpus, plan, folder / "controls" / "shuffled", predictions.dealt, device=device
+        )
     on_step("frozen frames, swapped sound")
-    held |= controls.changed(corpus, plan, folder, rows)
+    held |= controls.changed(corpus, plan, folder, predictions)
     fitted = {
         "offsets of species and breed: nats": adaptation.gained(cross[ANY], predictions, corpus)
     }

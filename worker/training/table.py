@@ -17,6 +17,7 @@ from worker.pipeline.architectures.inputs import (
 from worker.pipeline.encode import pooling
 from worker.training.dataset import Example
 from worker.training.features import Features
+from worker.training.pictures import Shown
 
 Array = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -28,7 +29,7 @@ class Table:
     (n, v, 16, 576), NaN where missing; present and quality (n, 3), species (n, 2).
 
     background (n, 576) is what is around the pet, signs (n, 5) what the ethogram adds to each class
-    in nats, metadata (n, 8) what the file is like.
+    in nats, metadata (n, 8) what the file is like. With `shown`, face is the pictures themselves.
     """
 
     parts: dict[str, Array]
@@ -38,6 +39,7 @@ class Table:
     background: Array
     signs: Array
     metadata: Array
+    shown: Shown | None = None
 
     def __len__(self) -> int:
         return len(self.present)
@@ -62,17 +64,23 @@ class Table:
         for name, part in self.parts.items():
             if name in names:
                 made[name] = part[rows, 0 if variants is None else variants % part.shape[1]]
+        if self.shown is not None and "face" in names:
+            return {"face": self.shown.read(rows, variants)}
         return {name: np.nan_to_num(made[name]) for name in names}
 
     def answerable(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Tell for which rows a network has what it cannot do without."""
         if any(name.endswith(PRESENT) for name in names):
             return np.asarray(self.present.any(axis=1))
+        if self.shown is not None and "face" in names:
+            return self.shown.there
         needed = [self.parts[name][:, 0].reshape(len(self), -1) for name in names]
         return np.asarray(np.all([~np.isnan(part).any(axis=1) for part in needed], axis=0))
 
 
-def build(examples: Sequence[Example], features: Sequence[Features]) -> Table:
+def build(
+    examples: Sequence[Example], features: Sequence[Features], shown: Shown | None = None
+) -> Table:
     """Put features into arrays; pictures are averaged, and sampled evenly for a sequence."""
     variants = max(max(len(f.vision), len(f.audio)) for f in features)
     vision = stacked([f.vision.mean(axis=1) if f.vision.shape[1] else None for f in features],
@@ -95,6 +103,7 @@ def build(examples: Sequence[Example], features: Sequence[Features]) -> Table:
         background=background,
         signs=stacked([f.signs if len(f.signs) else None for f in features], (STATES,)),
         metadata=np.stack([f.metadata for f in features]),
+        shown=shown,
     )
 
 

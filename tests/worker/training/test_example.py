@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from shared.settings import settings
+from tests import bundles
 from tests.clips import labelled
 from worker.pipeline import run, weights
 from worker.pipeline.architectures.backbones import MobileNetV3Small
@@ -169,6 +170,37 @@ def test_what_does_not_fit_is_refused_with_its_code(folder, said):
     assert refused(other) == "other_recipe"
     built_in = Path(run.bundles.BUILT_IN)
     assert refused(f"evaluate bundle {built_in} build/example/labels.csv") == "bundle_does_not_fit"
+
+
+def test_a_picture_network_is_trained_end_to_end_exported_and_served(folder, said):
+    Path("brief.json").write_text('{"patience": 0}')
+    light = '{"backbone": "mobilenet_v3_small", "over_time": "tcn", "hidden": 8}'
+    done = [
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+        for arguments in (
+            [*shlex.split("train fusion build/example/labels.csv build/seen --arch face_sequence"),
+             *shlex.split("--recipe brief.json --epochs 1 --folds 2 --variants 0"),
+             "--config", light],
+            shlex.split("export build/seen build/example/labels.csv build/seen-bundle --name seen"),
+            shlex.split("evaluate bundle build/seen-bundle build/example/labels.csv"),
+        )
+    ]  # fmt: skip
+    assert [one.exit_code for one in done] == [0, 0, 0]
+    bundle = load_bundle(folder / "build" / "seen-bundle")
+    assert bundle.manifest.encoders == ()  # it brings its own eyes
+    assert [(f.frames, f.width) for f in bundle.manifest.features] == [(16, 3 * 224 * 224)]
+    models = run.load_models(
+        folder / "weights", folder / "cache", 1, bundle_dir=folder / "build" / "seen-bundle"
+    )
+    clip = folder / "build" / "example" / "00.mp4"
+    assert run.analyze(clip, species="dog", models=models).bundle.name == "seen"
+    numbers = "evaluate bundle build/seen-bundle build/example/labels.csv --against"
+    assert refused(f"{numbers} {face_bundle(folder)}") == "bundle_does_not_fit"
+
+
+def face_bundle(folder):
+    """A bundle that reads an encoder's numbers of the same sequence."""
+    return bundles.make(folder / "numbers", "face_sequence")
 
 
 def test_a_held_out_test_set_is_never_learned_from(folder, said):

@@ -39,7 +39,8 @@ def photo(tmp_path):
 def numbers_of(photo, folder, *, finds):
     seen = ExtractModels(Sighted(finds=finds), None, PoseNetwork())
     models = features.Models(seen, EncodeModels(None, None), (("detector", str(finds), ""),))
-    return features.of_all([photo], models, folder, variants=0)[0]
+    kept = features.folder_of(models, folder, 0)
+    return features.of_all([photo], models, kept, variants=0)[0]
 
 
 def test_a_picture_gives_posture_as_a_clip_does_where_its_pet_was_found(photo, tmp_path):

@@ -34,6 +34,16 @@ def test_a_study_finds_what_was_put_into_the_numbers(ran):
     assert f"{found.figures['macro_f1'].value:.3f}" in page
 
 
+def test_a_network_that_cannot_read_every_row_is_studied_by_its_own_folds(corpus_of, tmp_path):
+    recipe = Recipe(arch="late_fusion", config={"modalities": ["vision"]}, epochs=2, batch=16)
+    plan = PLAN.model_copy(update={"recipe": recipe})
+    corpus = corpus_of(120)
+    found = crossfit.cross_fit(corpus, plan, tmp_path / "run", np.arange(120))
+    assert len(found.rows) < len(found.dealt) == 120
+    controls_of = study.study(corpus, plan, found, tmp_path / "run").controls
+    assert {"shuffled labels", "frozen frames: points lost"} <= set(controls_of)
+
+
 def test_a_finished_run_is_read_again_as_it_was(ran):
     _, predictions, folder, _ = ran
     plan, again = crossfit.load(folder)

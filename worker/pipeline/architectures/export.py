@@ -98,8 +98,7 @@ def example(model: Network, rows: int) -> tuple[Tensor, ...]:
     """Return noise for a network; in each row after the first a modality is missing."""
     made = torch.Generator().manual_seed(rows)
     if isinstance(model, FaceSequence):
-        encoded = isinstance(model.backbone, nn.Identity)
-        one = (WIDTHS["vision"],) if encoded else (3, PICTURE_PX, PICTURE_PX)
+        one = (3, PICTURE_PX, PICTURE_PX) if model.looks else (WIDTHS["vision"],)
         return (torch.randn(rows, SEQUENCE_FRAMES, *one, generator=made),)
     parts = {name: torch.randn(rows, COLUMNS[name], generator=made) for name in model.inputs}
     for i, name in enumerate(n for n in parts if n.endswith(PRESENT)):

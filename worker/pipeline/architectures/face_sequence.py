@@ -4,7 +4,7 @@ The light twin has MobileNetV3-small and convolutions over time; without a backb
 the vision encoder made of the faces.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -44,6 +44,19 @@ class FaceSequence(nn.Module):
         width = getattr(self.backbone, "width", WIDTHS["vision"])
         self.over_time = OVER_TIME[config.over_time](width, config.hidden, config.dropout)
         self.classify = nn.Linear(2 * config.hidden, STATES)
+
+    @property
+    def looks(self) -> bool:
+        """Whether it is given pictures, not what an encoder made of them."""
+        return not isinstance(self.backbone, nn.Identity)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; the backbone's batch norms keep their means: a few clips have none."""
+        super().train(mode)
+        for part in self.backbone.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eval()
+        return self
 
     def forward(self, face: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits (n, 5), embedding (n, 2 hidden) and frame logits (n, 16, 5).

@@ -105,18 +105,22 @@ def make_vision(source: Path, path: Path) -> None:
 
 def vision_module(source: Path) -> "torch.nn.Module":
     """Load MobileNetV3-small from torchvision's file, or from one without its classifier."""
-    import torch
-
     from worker.pipeline.architectures.backbones import MobileNetV3Small
+
+    module = MobileNetV3Small()
+    module.load_state_dict(convolutions(source), strict=True)
+    return module.eval()
+
+
+def convolutions(source: Path) -> "dict[str, torch.Tensor]":
+    """Read the part of a file of torchvision's that makes features, in full precision."""
+    import torch
 
     state = torch.load(source, map_location="cpu", weights_only=True)
     named = {  # a bare nn.Sequential has numbered its layers: 0 was `features`
         "features." + k.removeprefix("0.") if k.startswith("0.") else k: v for k, v in state.items()
     }
-    module = MobileNetV3Small()
-    kept = {k: v.float() for k, v in named.items() if k.startswith("features.")}
-    module.load_state_dict(kept, strict=True)
-    return module.eval()
+    return {k: v.float() for k, v in named.items() if k.startswith("features.")}
 
 
 def make_audio(source: Path, path: Path) -> None:
