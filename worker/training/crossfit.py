@@ -80,6 +80,7 @@ def cross_fit(
         for seed in range(plan.seeds):
             at = folder / "fits" / f"fold{number}-seed{seed}"
             fitted = fit_one(known, plan, fold, seed, at, device=device, on_epoch=on_epoch)
+            fitted.module.to(device)  # it answers where it learned
             for pattern, found in answers(fitted, known, fold.test).items():
                 empty = np.full((plan.seeds, len(corpus), found.shape[1]), np.nan, np.float32)
                 logits.setdefault(pattern, empty)[seed, fold.test] = found
