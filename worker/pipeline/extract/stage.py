@@ -141,7 +141,10 @@ def measure(
     *,
     faces: bool,
 ) -> Extract:
-    """Measure a decoded clip inside its longest shot; no core waits while `pool` has work."""
+    """Measure a decoded clip inside its longest shot; no core waits while `pool` has work.
+
+    What is asked for last is made beside it, so that it never keeps the pet waiting.
+    """
     laps = Laps()
     shots = find_shots(decoded.grey, decoded.grey_times_s, decoded.media.duration_s)
     shown = within(decoded.picture_times_s, shots.span_s)
@@ -151,9 +154,9 @@ def measure(
     size = (pictures.shape[2], pictures.shape[1])
     looks = ahead.looks_in(shown)
     following = ahead.beside.submit(ahead.flow_in, grey, len(decoded.grey))
-    heard = pool.submit(hear, decoded, models.tagger)
-    judged = pool.submit(measure_quality, pictures)
-    keeping = pool.submit(stills.keep, pictures)
+    heard = ahead.beside.submit(hear, decoded, models.tagger)
+    judged = ahead.beside.submit(measure_quality, pictures)
+    keeping = ahead.beside.submit(stills.keep, pictures)
     pet = locate(pictures, times_s, models.detector, looks, pool.map)
     laps.mark("locate")
     pose, posture = look(pictures, times_s, pet, models.pose, pool.map)
