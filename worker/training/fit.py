@@ -374,7 +374,7 @@ def resume(
     unbegun = {"name": name, "history": [], "best_loss": float("inf"), "best_epoch": 0, "best": {}}
     if path is None or not path.is_file():
         return unbegun
-    stored = torch.load(path, weights_only=True)
+    stored = torch.load(path, map_location="cpu", weights_only=True)  # a GPU may have kept it
     if stored["name"] != name:
         raise OtherRecipe
     module.load_state_dict(stored.pop("model"))
