@@ -110,12 +110,11 @@ def run_plan(
     from worker.pipeline.manifest import ANY
     from worker.training import backbone, controls, crossfit, evaluation
 
-    crossfit.claim(run, plan)
-    known, cache_dir = settings(), settings().cache_dir.expanduser()
-    begun = backbone.begin(plan.recipe, run, start, weights or known.weights_dir, cache_dir)
     pictures = plan.recipe.reads_pictures
     corpus = tables.gather(table, plan.rule, plan.variants, weights, pictures=pictures)
-    corpus = replace(corpus, start=begun)
+    crossfit.claim(run, plan)  # nothing is put into another run's folder
+    places = (weights or settings().weights_dir, settings().cache_dir.expanduser())
+    corpus = replace(corpus, start=backbone.begin(plan.recipe, run, start, *places))
     rows = tables.development_rows(corpus, test_set)
     parts = len(list(crossfit.folds(corpus, plan, rows)))
     each = plan.recipe.epochs

@@ -14,11 +14,12 @@ from worker.pipeline import weights
 from worker.pipeline.architectures.build import build
 from worker.pipeline.architectures.face_sequence import FaceSequence
 from worker.pipeline.encode import convert
+from worker.pipeline.encode.loading import TORCH_READS
 from worker.training.fit import OtherRecipe
 from worker.training.plan import Recipe
 
 START = "start.safetensors"  # in a run's folder
-OWN = "mobilenet_v3_small"  # whose file is the vision encoder's
+OWN, ROLE = "mobilenet_v3_small", "vision_encoder"  # the backbone whose file that encoder's is
 
 State = Mapping[str, Tensor]
 
@@ -42,7 +43,9 @@ def begin(
     if not recipe.reads_pictures:
         return None
     if given is None and recipe.config.get("backbone") == OWN:
-        found = weights.find("vision_encoder", weights_dir, cache_dir, suffixes=(".pt", ".pth"))
+        found = weights.find(
+            "vision_encoder", weights_dir, cache_dir, suffixes=TORCH_READS["vision_encoder"]
+        )
         given = found.path if found else None
     if given is None:
         log.warning("backbone_untrained", why="no weights were given; it starts from noise")

@@ -60,7 +60,7 @@ def gather(
     found = features.of_all(
         dataset.examples, models, folder, variants=variants, pictures=pictures, on_done=on_done
     )
-    shown = features.shown(dataset.examples, folder) if pictures else None
+    shown = features.sequences(dataset.examples, found, folder) if pictures else None
     joined = splits.links(dataset.examples, found)
     votes = labels.votes_of(dataset)
     targets, usable = labels.targets(votes, rule)

@@ -34,7 +34,7 @@ from worker.pipeline.fuse.signs import read_signs
 from worker.pipeline.run import load_detector, load_pose
 from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
-from worker.training.pictures import Shown, keep, read
+from worker.training.pictures import Shown, keep_sequence, read_sequence
 
 VERSION = "5"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
@@ -140,10 +140,12 @@ def of_all(
     return found
 
 
-def shown(examples: Sequence[Example], folder: Path) -> Shown:
-    """Return where the clips' sequences are kept."""
-    paths = (pictures_of(one, folder) for one in examples)
-    return Shown(tuple(path if path.is_file() else None for path in paths))
+def sequences(examples: Sequence[Example], found: Sequence[Features], folder: Path) -> Shown:
+    """Return where the sequences are kept, of all that show more than one picture."""
+    pairs = zip(examples, found, strict=True)
+    return Shown(
+        tuple(pictures_of(one, folder) if len(f.picture_bits) > 1 else None for one, f in pairs)
+    )
 
 
 def pictures_of(one: Example, folder: Path) -> Path:
@@ -155,15 +157,16 @@ def kept(one: Example, models: Models, folder: Path, variants: int, *, pictures:
     """Return one file's numbers, computing and keeping them where they are not."""
     path = folder / f"{one.sha256}.{one.species}.npz"
     names = [f.name for f in fields(Features)]
+    in_sequence = pictures and one.kind == Kind.CLIP
     with suppress(artifact.ArtifactInvalid, KeyError):  # missing, or damaged: made again
         _, arrays = artifact.read(path)
-        if pictures and one.kind == Kind.CLIP:
-            read(pictures_of(one, folder))
+        if in_sequence:
+            read_sequence(pictures_of(one, folder))
         return Features(**{name: arrays[name] for name in names})  # type: ignore[arg-type]
     rng = np.random.default_rng(int(one.sha256[:16], 16))
     made, seen = MAKE[one.kind](one, models, variants, rng)
-    if pictures and one.kind == Kind.CLIP and seen is not None:
-        keep(pictures_of(one, folder), seen.pictures)
+    if in_sequence and seen is not None:
+        keep_sequence(pictures_of(one, folder), seen.pictures)
     part = path.with_suffix(f".{rng.integers(1 << 30)}.part")
     artifact.write(part, b"{}", {name: getattr(made, name) for name in names})
     part.replace(path)

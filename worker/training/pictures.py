@@ -46,7 +46,7 @@ class Shown:
             path = self.paths[row]
             if path is None:
                 continue
-            pictures = read(path)
+            pictures = read_sequence(path)
             if self.is_still:
                 pictures = np.repeat(pictures[:1], SEQUENCE_FRAMES, axis=0)
             if variants is not None:
@@ -55,13 +55,13 @@ class Shown:
         return shown
 
 
-def keep(path: Path, pictures: NDArray[np.uint8]) -> None:
+def keep_sequence(path: Path, pictures: NDArray[np.uint8]) -> None:
     """Write sixteen of a clip's pictures (n, 224, 224, 3), evenly spaced."""
     part = path.with_suffix(".part")
     artifact.write(part, b"{}", {NAME: pictures[pooling.evenly(len(pictures))]})
     part.replace(path)
 
 
-def read(path: Path) -> NDArray[np.uint8]:
+def read_sequence(path: Path) -> NDArray[np.uint8]:
     """Return a kept sequence (16, 224, 224, 3) uint8 RGB. Raises ArtifactInvalid."""
     return np.asarray(artifact.expect(artifact.read(path)[1], NAME, SHAPE, "uint8"), np.uint8)

@@ -77,16 +77,10 @@ def lines(monkeypatch):
 def test_torchvisions_file_becomes_a_graph_with_the_modules_numbers(vision_file, tmp_path, noise):
     encoder = load_encoders(tmp_path, tmp_path / "cache", 1).vision
     pictures = noise.integers(0, 256, (3, 224, 224, 3), np.uint8)
-    module = TorchNetwork(
-        convert.vision_module(vision_file.path),
-        inputs=("pictures",),
-        outputs=("features",),
-        device="cpu",
-    )
     found = encoder.encode(pictures)
     assert found.shape == (3, 576)
     assert encoder.made_by == "made"
-    assert np.abs(found - VisionEncoder(module, "made").encode(pictures)).max() < SAME
+    assert np.abs(found - vision_in_torch(vision_file).encode(pictures)).max() < SAME
 
 
 def test_a_whisper_checkpoint_becomes_a_graph_and_keeps_only_its_encoder(
@@ -282,13 +276,7 @@ def test_cutting_positions_changes_the_numbers_as_documented(shared_folder):
 def test_pictures_as_they_are_give_the_same_numbers_as_normalised_ones(vision_file, noise):
     """As a GPU is given them; alone, and in a batch with another job's."""
     pictures = noise.integers(0, 256, (3, 224, 224, 3), np.uint8)
-    module = TorchNetwork(
-        convert.vision_module(vision_file.path),
-        inputs=("pictures",),
-        outputs=("features",),
-        device="cpu",
-    )
-    expected = VisionEncoder(module, "made").encode(pictures)
+    expected = vision_in_torch(vision_file).encode(pictures)
     encoder = loading.vision_on("cpu", vision_file)
     assert np.abs(encoder.encode(pictures) - expected).max() < SAME
     parts = [{"pictures": pictures[:1]}, {"pictures": pictures[1:]}]
@@ -337,6 +325,16 @@ def cuda():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     return "cuda:0"
+
+
+def vision_in_torch(found):
+    network = TorchNetwork(
+        convert.vision_module(found.path),
+        inputs=("pictures",),
+        outputs=("features",),
+        device="cpu",
+    )
+    return VisionEncoder(network, "made")
 
 
 def whisper_in_torch(found):

@@ -203,6 +203,17 @@ def face_bundle(folder):
     return bundles.make(folder / "numbers", "face_sequence")
 
 
+def test_a_run_begins_only_once_its_table_is_sound(folder, said):
+    table = folder / "build" / "example" / "mended.csv"
+    sound = (table.parent / "labels.csv").read_text("utf-8")
+    table.write_text(sound.replace("00.mp4", "none.mp4"))
+    train = "train fusion build/example/mended.csv build/mended --epochs 1 --folds 2 --variants 1"
+    assert refused(train) == "dataset_invalid"
+    table.write_text(sound)
+    done = CliRunner().invoke(app, shlex.split(train))
+    assert done.exit_code == 0, done.output
+
+
 def test_a_held_out_test_set_is_never_learned_from(folder, said):
     hold = CliRunner().invoke(app, shlex.split("train hold-out build/example/labels.csv test.json"))
     assert hold.exit_code == 0, hold.output

@@ -12,7 +12,7 @@ from worker.pipeline.encode.vision import normalised
 from worker.training import backbone, fit, splits
 from worker.training.backbone import NoBackbone
 from worker.training.fit import OtherRecipe, Task
-from worker.training.pictures import Shown, keep
+from worker.training.pictures import Shown, keep_sequence
 from worker.training.plan import Recipe
 
 LIGHT = {"backbone": "mobilenet_v3_small", "over_time": "tcn", "hidden": 8}
@@ -25,7 +25,7 @@ def shown(tmp_path):
     for name, count in (("first", 5), ("third", 20)):
         pictures = np.full((count, 224, 224, 3), 40, np.uint8)
         pictures[:, :60, :60] = np.arange(count, dtype=np.uint8)[:, None, None, None] * 10
-        keep(tmp_path / f"{name}.npz", pictures)
+        keep_sequence(tmp_path / f"{name}.npz", pictures)
     return Shown((tmp_path / "first.npz", None, tmp_path / "third.npz"))
 
 
@@ -66,7 +66,7 @@ def task(corpus_of, tmp_path, state):
     for i in range(15):
         path = tmp_path / f"{i}.npz" if i % 3 == 0 else None
         if path is not None:
-            keep(path, np.full((2, 224, 224, 3), 30 + 15 * int(corpus.truth[i]), np.uint8))
+            keep_sequence(path, np.full((2, 224, 224, 3), 30 + 15 * int(corpus.truth[i]), np.uint8))
         paths.append(path)
     table = replace(corpus.table, shown=Shown(tuple(paths)))
     fold = next(splits.folds(corpus.truth, corpus.groups, k=3, seed=0))
