@@ -15,6 +15,7 @@ from worker.pipeline.architectures.build import build
 from worker.pipeline.architectures.face_sequence import FaceSequence
 from worker.pipeline.encode import convert
 from worker.pipeline.encode.loading import TORCH_READS
+from worker.training.crossfit import FITS
 from worker.training.fit import OtherRecipe
 from worker.training.plan import Recipe
 
@@ -43,9 +44,7 @@ def begin(
     if not recipe.reads_pictures:
         return None
     if given is None and recipe.config.get("backbone") == OWN:
-        found = weights.find(
-            "vision_encoder", weights_dir, cache_dir, suffixes=TORCH_READS["vision_encoder"]
-        )
+        found = weights.find(ROLE, weights_dir, cache_dir, suffixes=TORCH_READS[ROLE])
         given = found.path if found else None
     if given is None:
         log.warning("backbone_untrained", why="no weights were given; it starts from noise")
@@ -57,7 +56,8 @@ def begin(
     if not fits(state, recipe):
         raise NoBackbone(f"{given} holds no {recipe.config.get('backbone', 'vgg19')}.")
     before = started(run)
-    if before is not None and not same(before, state):
+    begun_elsewhere = (run / FITS).exists() if before is None else not same(before, state)
+    if begun_elsewhere:
         raise OtherRecipe
     run.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, run / START)

@@ -17,7 +17,6 @@ from shared.errors import InputError
 from worker.pipeline import bundles
 from worker.pipeline.architectures import export
 from worker.pipeline.architectures.build import Network
-from worker.pipeline.architectures.face_sequence import FaceSequence
 from worker.pipeline.architectures.inputs import (
     PRESENT,
     QUALITY,
@@ -244,9 +243,9 @@ def describe(
         species=tuple(s for s in SPECIES if s in species),
         files={ONNX: blank, TORCH: blank, OOD: blank, CARD: None},
         weights=Weights(onnx=ONNX, torch=TORCH),
-        encoders=() if looks(module) else encoders(corpus, module.inputs),
+        encoders=() if module.looks else encoders(corpus, module.inputs),
         features=tuple(
-            feature(name, looks=looks(module))
+            feature(name, looks=module.looks)
             for name in module.inputs
             if not name.endswith(PRESENT)
         ),
@@ -266,11 +265,6 @@ def encoders(corpus: Corpus, inputs: Sequence[str]) -> tuple[Encoder, ...]:
         for role, name, digest in corpus.named
         if role in wanted
     )
-
-
-def looks(module: Network) -> bool:
-    """Tell whether a network is given pictures, not an encoder's numbers."""
-    return isinstance(module, FaceSequence) and module.looks
 
 
 def feature(name: str, *, looks: bool) -> Feature:

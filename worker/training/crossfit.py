@@ -21,7 +21,7 @@ from worker.training.plan import Plan, Split
 from worker.training.splits import Fold
 from worker.training.table import Table
 
-PLAN, PREDICTIONS = "plan.json", "predictions.npz"
+PLAN, PREDICTIONS, FITS = "plan.json", "predictions.npz", "fits"
 
 Array = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -78,7 +78,7 @@ def cross_fit(
     for number, fold in enumerate(folds(known, plan, rows)):
         fold_of[fold.test] = number
         for seed in range(plan.seeds):
-            at = folder / "fits" / f"fold{number}-seed{seed}"
+            at = folder / FITS / f"fold{number}-seed{seed}"
             fitted = fit_one(known, plan, fold, seed, at, device=device, on_epoch=on_epoch)
             fitted.module.to(device)  # it answers where it learned
             for pattern, found in answers(fitted, known, fold.test).items():
@@ -99,7 +99,7 @@ def asked_again(
     for number, fold in enumerate(folds(corpus, plan, rows)):
         for seed in range(plan.seeds):
             task = task_of(corpus, fold, seed)
-            fitted = fit.fit(task, plan.recipe, folder / "fits" / f"fold{number}-seed{seed}")
+            fitted = fit.fit(task, plan.recipe, folder / FITS / f"fold{number}-seed{seed}")
             for name, table in tables.items():
                 can = fold.test[table.answerable(fitted.module.inputs)[fold.test]]
                 if len(can):

@@ -180,7 +180,7 @@ def fresh(task: Task, recipe: Recipe, device: str) -> tuple[Network, torch.optim
         torch.manual_seed(task.seed)
         module = build(recipe.arch, recipe.config).to(device)
     rate, decay = recipe.learning_rate, recipe.weight_decay
-    if isinstance(module, FaceSequence) and module.looks and task.start is not None:
+    if isinstance(module, FaceSequence) and task.start is not None:
         module.backbone.load_state_dict(task.start)
         return module, gently(module, rate, decay)
     if not isinstance(module, MaskedFusion):
@@ -344,8 +344,7 @@ def outputs(
 ) -> list[NDArray[np.float32]]:
     """Return all that a network says of rows, plain variant."""
     module.eval()
-    looks = isinstance(module, FaceSequence) and module.looks
-    step = SEEN_AT_ONCE if looks else PREDICTED_AT_ONCE
+    step = SEEN_AT_ONCE if module.looks else PREDICTED_AT_ONCE
     with torch.inference_mode():
         parts = [
             run(module, table.inputs(module.inputs, rows[i : i + step], hidden=hidden))

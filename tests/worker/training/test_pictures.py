@@ -114,6 +114,10 @@ def test_a_run_keeps_what_it_started_from_and_refuses_what_is_no_such_backbone(t
     torch.save({k: v + 1 for k, v in state.items()}, given)
     with pytest.raises(OtherRecipe):
         backbone.begin(RECIPE, run, given, None, tmp_path)
+    (tmp_path / "noise" / "fits").mkdir(parents=True)  # of a run without any weights
+    with pytest.raises(OtherRecipe):
+        backbone.begin(RECIPE, tmp_path / "noise", given, None, tmp_path)
+    assert backbone.started(tmp_path / "noise") is None
     with pytest.raises(NoBackbone, match="holds no vgg19"):
         backbone.begin(Recipe(arch="face_sequence"), tmp_path / "other", given, None, tmp_path)
     given.write_bytes(b"no weights")

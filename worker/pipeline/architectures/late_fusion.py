@@ -23,6 +23,8 @@ class LateFusion(nn.Module):
     Knows no missing modality: it is only asked where all are there.
     """
 
+    looks = False  # at pictures: it is given numbers
+
     def __init__(self, config: LateFusionConfig) -> None:
         super().__init__()
         self.inputs: tuple[str, ...] = config.modalities

@@ -46,6 +46,7 @@ class MaskedFusion(nn.Module):
 
     inputs = (*MODALITIES, *(m + PRESENT for m in MODALITIES), "quality", "species")
     outputs = (LOGITS, EMBEDDING)
+    looks = False  # at pictures: it is given numbers
 
     def __init__(self, config: MaskedFusionConfig) -> None:
         super().__init__()
