@@ -5,13 +5,12 @@
 
 import importlib.metadata
 import sys
-from importlib.metadata import PackageNotFoundError
 
 from cli.pins import LOCK
 
 LONGEST = 60  # a licence's name; some packages put its whole text there
 NO_NAMES = ("=", "Copyright")
-NOT_FOR_THIS_PYTHON = {"async-timeout": "Apache-2.0"}
+NOT_FOR_EVERY_PYTHON = {"async-timeout": "Apache-2.0"}
 
 
 def table() -> str:
@@ -23,10 +22,9 @@ def table() -> str:
 
 def licence(name: str) -> str:
     """Give what a distribution's metadata says: expression, else short text, else classifier."""
-    try:
-        said = importlib.metadata.metadata(name)
-    except PackageNotFoundError:
-        return NOT_FOR_THIS_PYTHON[name]
+    if name in NOT_FOR_EVERY_PYTHON:
+        return NOT_FOR_EVERY_PYTHON[name]
+    said = importlib.metadata.metadata(name)
     if expression := said.get_all("License-Expression"):
         return str(expression[0])
     text = str((said.get_all("License") or [""])[0])

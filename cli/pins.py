@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 LOCK = Path(__file__).parent.parent / "requirements.lock"
+PYTHONS = ({}, {"python_full_version": "3.11.0"})  # this one, and the oldest that we run on
 
 
 Needed = tuple[NormalizedName, frozenset[str]]  # a distribution and its extras
@@ -29,12 +30,16 @@ def closure(name: str, extras: frozenset[str]) -> set[NormalizedName]:
 
 
 def needs(name: NormalizedName, extras: frozenset[str]) -> list[Needed]:
-    """Name what a distribution asks for directly, on this platform."""
-    asked = [Requirement(text) for text in importlib.metadata.requires(name) or []]
+    """Name what a distribution asks for directly, on this platform and any Python of ours."""
+    try:
+        asked = [Requirement(text) for text in importlib.metadata.requires(name) or []]
+    except importlib.metadata.PackageNotFoundError:  # another Python's
+        return []
     return [
         (canonicalize_name(one.name), frozenset(one.extras))
         for one in asked
-        if one.marker is None or any(one.marker.evaluate({"extra": e}) for e in extras | {""})
+        if one.marker is None
+        or any(one.marker.evaluate({"extra": e, **p}) for e in extras | {""} for p in PYTHONS)
     ]
 
 

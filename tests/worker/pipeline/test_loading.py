@@ -1,5 +1,6 @@
 """Official weight files become encoders; both runtimes give the same numbers."""
 
+import sys
 import threading
 from contextlib import suppress
 
@@ -289,6 +290,12 @@ def test_sounds_have_the_same_numbers_in_the_one_shape_of_a_gpu(audio_file, nois
     samples = noise.normal(0, 0.1, 50_000).astype(np.float32)
     expected = whisper_in_torch(audio_file).encode(samples)
     assert np.abs(loading.audio_on("cpu", audio_file).encode(samples) - expected).max() < SAME
+
+
+def test_a_torch_that_does_not_load_leaves_the_work_to_the_cpu(monkeypatch, lines):
+    monkeypatch.setitem(sys.modules, "torch", None)  # its import fails
+    assert loading.usable("cuda:0") == "cpu"
+    assert [one["event"] for one in lines] == ["device_missing"]
 
 
 @pytest.mark.gpu

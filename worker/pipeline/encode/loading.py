@@ -1,6 +1,5 @@
 """Makes the encoders from what is found: ONNX Runtime on CPU, torch on a CUDA device."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -111,11 +110,11 @@ def usable(device: str) -> str:
     """Return the device, or `cpu` with a word in the log where it cannot be used."""
     if device == CPU:
         return CPU
-    if find_spec("torch") is None:
-        log.warning("device_missing", device=device, instead=CPU, why="torch is not installed")
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # not installed, or a build for a GPU that is not here
+        log.warning("device_missing", device=device, instead=CPU, why=str(error))
         return CPU
-    import torch
-
     if device.startswith("cuda") and not torch.cuda.is_available():
         log.warning("device_missing", device=device, instead=CPU, why="no CUDA device")
         return CPU
