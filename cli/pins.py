@@ -11,7 +11,10 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 LOCK = Path(__file__).parent.parent / "requirements.lock"
-PYTHONS = ({}, {"python_full_version": "3.11.0"})  # this one, and the oldest that we run on
+PYTHONS: tuple[dict[str, str], ...] = (
+    {},
+    {"python_full_version": "3.11.0"},
+)  # this one, and the oldest that we run on
 
 
 Needed = tuple[NormalizedName, frozenset[str]]  # a distribution and its extras
