@@ -19,7 +19,7 @@ from worker.training.crossfit import Predictions
 from worker.training.evaluation import Answers
 from worker.training.intervals import Figure
 from worker.training.labels import Rule
-from worker.training.plan import Plan, Split
+from worker.training.plan import Plan, Recipe, Split
 
 SETS = {"photos": training_tables.photos, "meows": training_tables.meows}
 SETS_WITHIN = 0.02  # macro F1 that one network for both may lose against a set's own
@@ -73,7 +73,7 @@ def gathered(
             found,
             models,
             work / "cache",
-            variants=3,
+            variants=Recipe().usual_variants,
             rule=Rule.SOFT,
             on_done=lambda: drawn.advance(task),
         )

@@ -46,7 +46,10 @@ def fusion(
     folds: Annotated[int, typer.Option(min=2)] = 5,
     seeds: Annotated[int, typer.Option(min=1)] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most.")] = None,
-    variants: Annotated[int, typer.Option(min=0, help="Augmented forms of each file.")] = 3,
+    variants: Annotated[
+        int | None,
+        typer.Option(min=0, help="Augmented forms of each file; 3, of masked_fusion none."),
+    ] = None,
     test_set: TestSet = None,
     weights: WeightsDir = None,
     start: Annotated[
@@ -71,7 +74,7 @@ def fusion(
         split=split,
         folds=folds,
         seeds=seeds,
-        variants=variants,
+        variants=chosen.usual_variants if variants is None else variants,
         held_out=splits.name_of(test_set) if test_set else None,
         recipe=chosen,
     )

@@ -1,6 +1,7 @@
 """`tailtrend labels`: tables are checked, verdicts become a table that training reads."""
 
 import io
+import uuid
 
 import pytest
 from typer.testing import CliRunner
@@ -44,7 +45,7 @@ def test_agreement_is_printed_with_what_each_rater_is_worth(tmp_path):
 @pytest.fixture
 def corrected(servers):
     """A clip with its media that an owner and a vet corrected; gives it and its account."""
-    account = make_account("consenting")
+    account = make_account(f"consenting {uuid.uuid4()}")
     clip = make_clip(make_pet(account))
     storage.put(clip.storage_key, io.BytesIO(MP4))
     job = make_job(clip)
@@ -69,8 +70,8 @@ def test_verdicts_become_a_table_with_its_clips(corrected, tmp_path):
     assert (one.votes, one.licence) == ((1, 2), "CC-BY-4.0")
 
 
-def test_the_queue_names_the_clip_that_people_disagree_on(corrected):
+def test_the_queue_names_the_clip_that_people_disagree_on(corrected, monkeypatch):
     clip, account = corrected
-    found = labels("queue", "--account", account.name)
-    assert str(clip.id)[:8] in found.output
+    monkeypatch.setenv("COLUMNS", "200")  # no cell is folded
+    assert str(clip.id) in labels("queue", "--account", account.name).output
     assert labels("queue", "--account", "nobody at all").exit_code == 2

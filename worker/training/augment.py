@@ -5,18 +5,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.pipeline.extract.crop import CROP_PX, MIN_BOX_PX
-from worker.pipeline.extract.detect import Box
+from worker.pipeline.extract.detect import Box, as_box
 
 CROP_LEAST = 0.8  # of the side
 MAX_SPEED = 0.05  # more would change wag rates, intervals and pitch: what the label rests on
+WOBBLE, GROWTH = 0.08, 0.2  # of a box: shift as a share of its sides, size in nats; as detectors'
+CLOSER_LEAST = 0.55  # of the side: what a closer look leaves in sight
 FIELD_PX = 7  # the coarse field that a swapped background is drawn from
 
 Pictures = NDArray[np.uint8]
 
 
-def cropped(pictures: Pictures, rng: np.random.Generator) -> Pictures:
-    """Cut the same random square out of all pictures, and mirror them half of the time."""
-    side = round(CROP_PX * rng.uniform(CROP_LEAST, 1))
+def wobbled(box: Box, rng: np.random.Generator) -> Box:
+    """Return a box a little off, as a detector's is from one picture to the next."""
+    low, high = np.array(box[:2]), np.array(box[2:])
+    middle = (low + high) / 2 + rng.uniform(-WOBBLE, WOBBLE, 2) * (high - low)
+    half = (high - low) / 2 * np.exp(rng.uniform(-GROWTH, GROWTH))
+    return as_box(np.clip(np.concatenate([middle - half, middle + half]), 0, 1))
+
+
+def looked_at_again(pictures: Pictures, rng: np.random.Generator) -> Pictures:
+    """Mirror half of several crops of one picture and look closer at every other one.
+
+    The first stays as it is.
+    """
+    seen = [pictures[:1]]
+    for i, one in enumerate(pictures[1:]):
+        seen.append(cropped(one[None], rng, least=1 if i % 2 else CLOSER_LEAST))
+    return np.concatenate(seen)
+
+
+def cropped(pictures: Pictures, rng: np.random.Generator, *, least: float = CROP_LEAST) -> Pictures:
+    """Cut the same random square out of all pictures, and mirror them half of the time.
+
+    Its side is at least that share of theirs.
+    """
+    side = round(CROP_PX * rng.uniform(least, 1))
     top, left = rng.integers(0, CROP_PX - side + 1, 2)
     cut = pictures[:, top : top + side, left : left + side]
     cut = cut[:, :, ::-1] if rng.random() < 0.5 else cut

@@ -19,8 +19,9 @@ from worker.pipeline import bundles, weights
 from worker.pipeline.architectures.inputs import WIDTHS
 from worker.pipeline.encode import EncodeModels, encode, load_encoders
 from worker.pipeline.encode.loading import find_graph
+from worker.pipeline.encode.vision import VisionEncoder
 from worker.pipeline.extract import ExtractModels, artifact, extract
-from worker.pipeline.extract.crop import crops
+from worker.pipeline.extract.crop import WHOLE, crops
 from worker.pipeline.extract.decode import PICTURE_SIDE_PX
 from worker.pipeline.extract.detect import Box
 from worker.pipeline.extract.listen import ENCODER_RATE_HZ, Listener
@@ -36,10 +37,11 @@ from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
 from worker.training.pictures import Shown, keep_sequence, read_sequence
 
-VERSION = "5"  # of what is computed here; a new one recomputes everything
+VERSION = "6"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
 METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
 MAX_HASHED = 8  # pictures of a clip that are hashed
+VIEWS = 16  # of a lone picture, its own among them
 ENCODERS = ("vision_encoder", "audio_encoder")
 DETECTORS = ("detector", "second_detector")
 
@@ -96,11 +98,24 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The part of a file that shows something: crops (n, 224, 224, 3) and where the pet is."""
+    """The part of a file that shows something: crops (n, 224, 224, 3) and where the pet is.
+
+    A still's are crops of one picture, the first as it is served.
+    """
 
     pictures: NDArray[np.uint8]
     boxes: tuple[Box | None, ...]
     size: tuple[int, int]
+    is_still: bool = False
+
+    @property
+    def served(self) -> "Seen":
+        """Return what the product would look at: all of a clip, the first crop of a still."""
+        return (
+            replace(self, pictures=self.pictures[:1], boxes=self.boxes[:1])
+            if self.is_still
+            else self
+        )
 
 
 Made = tuple[Features, Seen | None]
@@ -212,10 +227,21 @@ def of_image(one: Example, models: Models, variants: int, rng: np.random.Generat
     pet = locate(pictures, np.zeros(1), models.extract.detector)
     pose = measured(look(pictures, np.zeros(1), pet, models.extract.pose)[1])
     quality = measure_quality(pictures)
-    shown = Seen(crops(pictures, pet.boxes), pet.boxes, (pictures.shape[2], pictures.shape[1]))
+    shown = views_of(pictures[0], pet.boxes[0], rng)
     about = (0, width, height, 0, False, quality.brightness, quality.sharpness)
     trusted = (quality.sharpness, 0.0, known_share(pose))
     return put_together(one, models, variants, rng, shown, None, pose, trusted, about), shown
+
+
+def views_of(picture: NDArray[np.uint8], box: Box | None, rng: np.random.Generator) -> Seen:
+    """Look at a picture several times, the box a little off.
+
+    How the pet happens to lie in its square a clip's pictures average out, and a lone one's row
+    would hold: multi-crop testing (Krizhevsky et al. 2012, 10.1145/3065386; docs/training.md).
+    """
+    boxes = (box, *(augment.wobbled(box or WHOLE, rng) for _ in range(VIEWS - 1)))
+    size = (picture.shape[1], picture.shape[0])
+    return Seen(crops([picture] * VIEWS, boxes), boxes, size, is_still=True)
 
 
 def measured(posture: Posture | None) -> Array | None:
@@ -260,8 +286,8 @@ def put_together(
     vision, background = see(seen, models.encode, variants, rng)
     bits = np.zeros((0, fingerprints.PICTURE_BITS), bool)
     if seen is not None:
-        step = max(1, len(seen.pictures) // MAX_HASHED)
-        bits = fingerprints.picture_bits(seen.pictures[::step][:MAX_HASHED])
+        step = max(1, len(seen.served.pictures) // MAX_HASHED)
+        bits = fingerprints.picture_bits(seen.served.pictures[::step][:MAX_HASHED])
     metadata = (*about[:4], one.path.stat().st_size, *about[4:])
     return Features(
         vision=vision,
@@ -283,13 +309,24 @@ def see(
     nothing = np.zeros((0, 576), np.float32)
     if seen is None or models.vision is None:
         return nothing[None], nothing
-    rows = [models.vision.encode(seen.pictures)]
+    rows = [numbers(seen, seen.pictures, models.vision, rng)]
     for _ in range(variants):
         swapped = augment.background_swapped(seen.pictures, seen.boxes, seen.size, rng)
         shown = swapped if rng.random() < 0.5 else seen.pictures
-        rows.append(models.vision.encode(augment.cropped(shown, rng)))
-    around = augment.without_pet(seen.pictures, seen.boxes, seen.size)
+        rows.append(numbers(seen, augment.cropped(shown, rng), models.vision, rng))
+    served = seen.served
+    around = augment.without_pet(served.pictures, served.boxes, served.size)
     return np.stack(rows), nothing if around is None else models.vision.encode(around)
+
+
+def numbers(
+    seen: Seen, pictures: NDArray[np.uint8], encoder: VisionEncoder, rng: np.random.Generator
+) -> Array:
+    """Return the numbers of a clip's pictures (n, 576), of a still's the mean (1, 576)."""
+    if not seen.is_still:
+        return encoder.encode(pictures)
+    found = encoder.encode(augment.looked_at_again(pictures, rng))
+    return np.asarray(found.mean(axis=0, keepdims=True), np.float32)
 
 
 def hear(

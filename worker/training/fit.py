@@ -24,15 +24,14 @@ from worker.pipeline.architectures.build import Network, build
 from worker.pipeline.architectures.face_sequence import FaceSequence
 from worker.pipeline.architectures.inputs import MODALITIES
 from worker.pipeline.architectures.masked_fusion import MaskedFusion
-from worker.training import metrics
+from worker.training import metrics, relevance
 from worker.training.plan import Balance, Recipe
 from worker.training.splits import Fold
 from worker.training.table import Table
 
 CHECKPOINT, WHOLE = "checkpoint.pt", "whole.pt"  # of the search, and of the fit to all rows
-EXPERTS, COMPANY = 10.0, 0.1  # times the learning rate: what a modality says alone comes first
+EXPERTS, COMPANY = 10.0, 0.05  # times the learning rate: what a modality says alone comes first
 SEEING = 0.1  # the same of a backbone that was trained before
-ABSENT = 1e-9  # share of a class; Dawid-Skene gives what is impossible some 1e-300
 MOST = 5.0  # times that a rare class counts: a few rows say too little to be a fifth of the loss
 PREDICTED_AT_ONCE, SEEN_AT_ONCE = 1024, 8  # rows of numbers, and of pictures
 
@@ -103,6 +102,7 @@ def fit(
 
     Raises OtherRecipe for a folder of another run, NothingToLearn, Diverged.
     """
+    torch.backends.cudnn.deterministic = True  # a seed gives the same network on a GPU, too
     at = (folder / CHECKPOINT, folder / WHOLE) if folder else (None, None)
     rows = np.sort(np.concatenate([task.fold.train, task.fold.stop]))
     if not recipe.patient:
@@ -121,12 +121,12 @@ def search(
     """Train until the stopping rows no longer improve; return the best network and its epoch."""
     module, optimizer = fresh(task, recipe, device)
     train, stop = (learnable(task, module, rows) for rows in (task.fold.train, task.fold.stop))
-    standardise(task.table, module, train)
+    nats = prepare(task, recipe, module, train)
     state = resume(path, digest(task, recipe), module, optimizer)
     for epoch in range(len(state["history"]), recipe.epochs):
         if epoch - state["best_epoch"] > recipe.patient:
             break
-        loss = learn(task, recipe, module, optimizer, train, epoch)
+        loss = learn(task, recipe, module, optimizer, train, epoch, nats)
         stop_loss, stop_f1 = measure(task, module, stop)
         state["history"].append([loss, stop_loss, stop_f1])
         if stop_loss < state["best_loss"]:
@@ -153,12 +153,12 @@ def repeat(
     """Train on all rows for a given number of epochs. Raises Diverged."""
     module, optimizer = fresh(task, recipe, device)
     rows = learnable(task, module, rows)
-    standardise(task.table, module, rows)
+    nats = prepare(task, recipe, module, rows)
     state = resume(path, digest(task, recipe), module, optimizer)
     for epoch in range(len(state["history"]), epochs):
         if not recipe.patient:
             slow_down(optimizer, epoch / epochs)
-        loss = learn(task, recipe, module, optimizer, rows, epoch)
+        loss = learn(task, recipe, module, optimizer, rows, epoch, nats)
         if not np.isfinite(loss):
             raise Diverged
         state["history"].append([loss])
@@ -215,12 +215,27 @@ def learnable(task: Task, module: Network, rows: NDArray[np.int64]) -> NDArray[n
     return found
 
 
-def standardise(table: Table, module: Network, rows: NDArray[np.int64]) -> None:
-    """Give a masked network the mean and deviation of its inputs over the training rows."""
-    if isinstance(module, MaskedFusion):
-        for i, name in enumerate(MODALITIES):
-            there = rows[table.present[rows, i]]
-            module.standardise(name, torch.from_numpy(table.parts[name][there, 0]))
+def prepare(
+    task: Task, recipe: Recipe, module: Network, rows: NDArray[np.int64]
+) -> dict[str, float]:
+    """Give a masked network the mean and deviation of its inputs over the training rows.
+
+    Return the prior of each modality's expert, in nats, by what the rows tell of it.
+    """
+    if not isinstance(module, MaskedFusion):
+        return {}
+    blocks = {}
+    for i, name in enumerate(MODALITIES):
+        there = task.table.present[rows, i]
+        numbers = torch.from_numpy(task.table.parts[name][rows, 0]).to(module.missing.device)
+        if there.any():
+            module.standardise(name, numbers[there])
+            block = module.standard(i, numbers, torch.from_numpy(there[:, None]).to(numbers.device))
+            blocks[name] = block.cpu().double().numpy() / block.shape[1] ** 0.5
+    wanted = task.targets[rows] * counted(task, recipe, rows)
+    wanted *= len(rows) / wanted.sum()
+    found = relevance.nats_of(list(blocks.values()), wanted, recipe.prior_nats)
+    return dict(zip(blocks, found, strict=True))
 
 
 def learn(
@@ -230,14 +245,12 @@ def learn(
     optimizer: torch.optim.Optimizer,
     rows: NDArray[np.int64],
     epoch: int,
+    nats: Mapping[str, float],
 ) -> float:
     """Go once through the training rows; return the mean loss."""
     rng = np.random.default_rng([task.seed, epoch])
-    weight = weights_of(task, rows)  # (n, 5)
-    order = drawn((task.targets[rows] * weight).sum(axis=1), recipe.balance, rng)
-    in_loss = recipe.balance in (Balance.LOSS, Balance.BOTH)
-    alike = alike_count(task, rows, recipe.kinship)[:, None]  # (n, 1)
-    counted = weight * alike if in_loss else np.repeat(alike, weight.shape[1], axis=1)
+    order = drawn((task.targets[rows] * weights_of(task, rows)).sum(axis=1), recipe.balance, rng)
+    weight = counted(task, recipe, rows)
     module.train()
     total = 0.0
     with torch.random.fork_rng(devices=[]):
@@ -250,9 +263,9 @@ def learn(
             if "pose" in inputs:
                 noise = rng.normal(0, recipe.pose_jitter, inputs["pose"].shape)
                 inputs["pose"] += noise.astype(np.float32)
-            loss = soft_loss(run(module, inputs)[0], task.targets[chosen], counted[part])
+            loss = soft_loss(run(module, inputs)[0], task.targets[chosen], weight[part])
             if isinstance(module, MaskedFusion):
-                loss = loss + module.prior(recipe.prior_nats) / len(rows)
+                loss = loss + module.prior(nats) / len(rows)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(module.parameters(), 1.0)
@@ -261,10 +274,18 @@ def learn(
     return total / len(order)
 
 
+def counted(task: Task, recipe: Recipe, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what each class counts in each row's loss (n, 5)."""
+    alike = alike_count(task, rows, recipe.kinship)[:, None]
+    if recipe.balance in (Balance.LOSS, Balance.BOTH):
+        return weights_of(task, rows) * alike
+    return np.repeat(alike, task.targets.shape[1], axis=1)
+
+
 def class_weights(targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return inverse frequencies whose mean over the rows is 1; absent classes weigh nothing."""
     share = targets.mean(axis=0)
-    there = share > ABSENT
+    there = share > metrics.ABSENT
     return np.asarray(np.divide(1.0, share * there.sum(), out=np.zeros_like(share), where=there))
 
 

@@ -10,6 +10,7 @@ from worker.pipeline.manifest import CLASSES
 
 N = len(CLASSES)
 BINS = 15  # of equal mass
+ABSENT = 1e-9  # of a class: Dawid-Skene gives what is impossible some 1e-300
 WELL = [CLASSES.index(c) for c in ("Relaxed", "Playful")]
 DISTRESSED = CLASSES.index("Distressed")
 

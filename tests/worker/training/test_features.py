@@ -8,6 +8,7 @@ import pytest
 
 from worker.pipeline.encode import EncodeModels
 from worker.pipeline.extract import ExtractModels
+from worker.pipeline.extract.crop import crops
 from worker.pipeline.extract.detect import Found
 from worker.pipeline.extract.pose import PoseNetwork
 from worker.training import features
@@ -50,3 +51,33 @@ def test_a_picture_gives_posture_as_a_clip_does_where_its_pet_was_found(photo, t
     assert measured.any()
     assert found.quality[2] == pytest.approx(measured.mean())
     assert numbers_of(photo, tmp_path, finds=False).pose.shape == (0, 32)
+
+
+class Remembering:
+    """An encoder that keeps what it was shown and answers with each picture's mean brightness."""
+
+    def __init__(self) -> None:
+        self.shown = []
+
+    def encode(self, pictures):
+        self.shown.append(pictures)
+        return np.repeat(pictures.mean(axis=(1, 2, 3))[:, None], 576, axis=1).astype(np.float32)
+
+
+def test_a_still_is_looked_at_sixteen_times_and_its_row_is_their_mean(photo, tmp_path):
+    encoder = Remembering()
+    seen = ExtractModels(Sighted(finds=True), None, None)
+    models = features.Models(seen, EncodeModels(encoder, None), ())
+    folder = features.folder_of(models, tmp_path, 2)
+    found = features.of_all([photo], models, folder, variants=2)[0]
+
+    plain, *changed, around = encoder.shown
+    assert [len(p) for p in encoder.shown] == [16, 16, 16, 1]
+    served = crops(cv2.imread(str(photo.path))[None, :, :, ::-1], [(0.1, 0.1, 0.9, 0.9)])
+    assert np.array_equal(plain[0], served[0])
+    assert len({p.tobytes() for p in plain}) == 16
+    assert not np.array_equal(changed[0], changed[1])
+    assert np.array_equal(around[0][112, 112], [127, 127, 127])
+    assert found.vision.shape == (3, 1, 576)
+    assert found.vision[0, 0, 0] == pytest.approx(plain.mean(), rel=1e-5)
+    assert len(found.picture_bits) == 1

@@ -4,6 +4,8 @@ What a modality says alone is a product of experts; layers over all of them add 
 company shows.
 """
 
+from collections.abc import Mapping
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -40,8 +42,9 @@ class MaskedFusion(nn.Module):
 
     `middle` and `spread` hold each input's mean and deviation over the training rows: an encoder's
     few large numbers, the same for all clips, would hide the rest.
-    Modality dropout (Chumachenko et al. 2022, arXiv 2201.11095) helps complete rows as well. A
-    missing modality's row may hold anything, NaN included.
+    Modality dropout (Chumachenko et al. 2022, arXiv 2201.11095) is of those layers only: experts
+    learn in company, not each to say it all. A missing modality's row may hold anything, NaN
+    included.
     """
 
     inputs = (*MODALITIES, *(m + PRESENT for m in MODALITIES), "quality", "species")
@@ -76,14 +79,19 @@ class MaskedFusion(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def prior(self, nats: float) -> Tensor:
-        """Return the penalty of the experts' weights under a normal prior, in nats.
+    def prior(self, nats: Mapping[str, float]) -> Tensor:
+        """Return the penalty of the named modalities' experts' weights, in nats.
 
-        Before it has seen a row, an expert's logit has about this deviation over the rows.
+        Normal priors: before it has seen a row, an expert's logit has about the named deviation
+        over the rows.
         """
-        named = self.experts.named_parameters()
-        squares = [one.square().sum() for name, one in named if name.endswith("weight")]
-        return torch.stack(squares).sum() / (2 * nats**2)
+        weights = [self.experts.get_parameter(f"{i}.weight") for i in range(len(MODALITIES))]
+        costs = [
+            weight.square().sum() / (2 * nats[name] ** 2)
+            for name, weight in zip(MODALITIES, weights, strict=True)
+            if name in nats
+        ]
+        return torch.stack(costs).sum()
 
     def standardise(self, name: str, rows: Tensor) -> None:
         """Take a modality's mean and deviation from its rows (n, width), before training."""
@@ -104,14 +112,14 @@ class MaskedFusion(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return logits (n, 5) and the hidden layer (n, 64); any pattern of presence, none too."""
         present = torch.cat([vision_present, audio_present, pose_present], dim=1) > 0.5  # (n, 3)
-        if self.training:
-            present = dropped(present, self.modality_dropout)
         parts = enumerate((vision, audio, pose))
         rows = [self.standard(i, part, present[:, i : i + 1]) for i, part in parts]
+        alone = [self.alone(i, row, present[:, i : i + 1]) for i, row in enumerate(rows)]
+        if self.training:
+            present = dropped(present, self.modality_dropout)
         tokens = [self.token(i, row, present[:, i : i + 1]) for i, row in enumerate(rows)]
         trust = torch.where(present, quality, torch.zeros_like(quality))
         embedding = self.embed(torch.cat([*tokens, trust, present.to(trust.dtype), species], dim=1))
-        alone = [self.alone(i, row, present[:, i : i + 1]) for i, row in enumerate(rows)]
         return self.classify(embedding) + torch.stack(alone).sum(dim=0), embedding
 
     def standard(self, index: int, part: Tensor, present: Tensor) -> Tensor:

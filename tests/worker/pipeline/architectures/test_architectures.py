@@ -200,8 +200,22 @@ def test_the_experts_prior_is_of_their_weights_alone():
     model = made("masked_fusion", {})
     model.start_silent()
     with torch.inference_mode():
-        assert float(model.prior(1.0)) == 0
+        assert float(model.prior({"vision": 1.0})) == 0
         assert torch.count_nonzero(model(*example(model, rows=2))[0]) == 0
         model.experts[0].weight[0, 0] = 2.0
         model.experts[0].bias[0] = 7.0
-        assert float(model.prior(0.5)) == pytest.approx(2.0**2 / (2 * 0.5**2))
+        assert float(model.prior({"vision": 0.5})) == pytest.approx(2.0**2 / (2 * 0.5**2))
+        assert float(model.prior({"audio": 0.5})) == 0
+
+
+def test_experts_learn_in_the_company_that_they_will_speak_in():
+    """Were a modality dropped from them, each would learn to say what the others say as well."""
+    model = made("masked_fusion", {"modality_dropout": 0.99})
+    model.start_silent()
+    with torch.no_grad():
+        for expert in model.experts:
+            torch.nn.init.ones_(expert.weight)
+    parts = example(model, rows=8)
+    expected = model(*parts)[0].detach()
+    assert torch.equal(model.train()(*parts)[0], expected)
+    assert torch.count_nonzero(expected) == expected.numel()
