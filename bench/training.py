@@ -1,6 +1,6 @@
 """`python -m bench.training DATA WORK`: what networks learn of the real photos and sounds.
 
-Not part of `python -m bench`: it needs the real data, and half an hour on a small machine. What was
+Not part of `python -m bench`: it needs the real data, and ten minutes on a small machine. What was
 done is kept in WORK and not done again. Its networks stay there.
 """
 
