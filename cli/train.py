@@ -48,7 +48,9 @@ def fusion(
     epochs: Annotated[int | None, typer.Option(min=1, help="At most.")] = None,
     variants: Annotated[
         int | None,
-        typer.Option(min=0, help="Augmented forms of each file; 3, of masked_fusion none."),
+        typer.Option(
+            min=0, help="Augmented forms of each file; by default what suits the network."
+        ),
     ] = None,
     test_set: TestSet = None,
     weights: WeightsDir = None,

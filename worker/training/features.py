@@ -78,8 +78,8 @@ def load_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> Mode
 class Features:
     """One file's numbers. First axis of vision and audio: plain, then the augmented variants.
 
-    vision (v, pictures, 576), audio (v, 768), pose (pictures, 32), NaN where unseen; size 0 where
-    missing.
+    vision (v, pictures, 576), of a still (v, 1, 576), the mean over looks at it; audio (v, 768);
+    pose (pictures, 32), NaN where unseen; size 0 where missing.
     background (pictures, 576) is the crop without its pet; signs (5,) what the built-in ethogram
     adds to each class, in nats, size 0 of what is no clip; quality (3,) of vision, audio, pose;
     metadata (8,); picture_bits (k, 64) and sound_bits (512,) tell near-duplicates.
@@ -111,11 +111,9 @@ class Seen:
     @property
     def served(self) -> "Seen":
         """Return what the product would look at: all of a clip, the first crop of a still."""
-        return (
-            replace(self, pictures=self.pictures[:1], boxes=self.boxes[:1])
-            if self.is_still
-            else self
-        )
+        if not self.is_still:
+            return self
+        return replace(self, pictures=self.pictures[:1], boxes=self.boxes[:1])
 
 
 Made = tuple[Features, Seen | None]

@@ -121,12 +121,13 @@ def search(
     """Train until the stopping rows no longer improve; return the best network and its epoch."""
     module, optimizer = fresh(task, recipe, device)
     train, stop = (learnable(task, module, rows) for rows in (task.fold.train, task.fold.stop))
-    nats = prepare(task, recipe, module, train)
     state = resume(path, digest(task, recipe), module, optimizer)
+    if "nats" not in state:
+        state["nats"] = prepare(task, recipe, module, train)
     for epoch in range(len(state["history"]), recipe.epochs):
         if epoch - state["best_epoch"] > recipe.patient:
             break
-        loss = learn(task, recipe, module, optimizer, train, epoch, nats)
+        loss = learn(task, recipe, module, optimizer, train, epoch, state["nats"])
         stop_loss, stop_f1 = measure(task, module, stop)
         state["history"].append([loss, stop_loss, stop_f1])
         if stop_loss < state["best_loss"]:
@@ -153,12 +154,13 @@ def repeat(
     """Train on all rows for a given number of epochs. Raises Diverged."""
     module, optimizer = fresh(task, recipe, device)
     rows = learnable(task, module, rows)
-    nats = prepare(task, recipe, module, rows)
     state = resume(path, digest(task, recipe), module, optimizer)
+    if "nats" not in state:
+        state["nats"] = prepare(task, recipe, module, rows)
     for epoch in range(len(state["history"]), epochs):
         if not recipe.patient:
             slow_down(optimizer, epoch / epochs)
-        loss = learn(task, recipe, module, optimizer, rows, epoch, nats)
+        loss = learn(task, recipe, module, optimizer, rows, epoch, state["nats"])
         if not np.isfinite(loss):
             raise Diverged
         state["history"].append([loss])

@@ -59,9 +59,9 @@ class Recipe(BaseModel):
         """Return how many augmented forms of a file are made where nobody says it.
 
         None for linear experts on numbers of a frozen encoder: they were worse with them
-        (docs/training.md).
+        (docs/training.md). None for what looks at pictures itself: those are cut as they are read.
         """
-        return 0 if self.arch == "masked_fusion" else 3
+        return 0 if self.arch == "masked_fusion" or self.reads_pictures else 3
 
     @property
     def reads_pictures(self) -> bool:
