@@ -2,7 +2,8 @@
 
 Where the recipe has patience, a part of the rows tells after how many epochs to stop; then the
 network is fitted anew to all rows for as long: where rows are few, those that tell are missed.
-Without, a prior keeps the network and all rows teach. Each epoch draws from generators seeded by
+Without, all rows teach. Linear experts are fitted exactly, before the first epoch; a network's
+other layers learn what those leave. Each epoch draws from generators seeded by
 (seed, epoch), so a resumed run repeats what was lost.
 """
 
@@ -24,13 +25,15 @@ from worker.pipeline.architectures.build import Network, build
 from worker.pipeline.architectures.face_sequence import FaceSequence
 from worker.pipeline.architectures.inputs import MODALITIES
 from worker.pipeline.architectures.masked_fusion import MaskedFusion
-from worker.training import metrics, relevance
+from worker.training import metrics
 from worker.training.plan import Balance, Recipe
+from worker.training.relevance import experts_of
 from worker.training.splits import Fold
 from worker.training.table import Table
 
+VERSION = "2"  # of how a network is fitted: a folder of another one is another run's
 CHECKPOINT, WHOLE = "checkpoint.pt", "whole.pt"  # of the search, and of the fit to all rows
-EXPERTS, COMPANY = 10.0, 0.05  # times the learning rate: what a modality says alone comes first
+COMPANY = 0.02  # times the learning rate: layers beside experts, which say most of it alone
 SEEING = 0.1  # the same of a backbone that was trained before
 MOST = 5.0  # times that a rare class counts: a few rows say too little to be a fifth of the loss
 PREDICTED_AT_ONCE, SEEN_AT_ONCE = 1024, 8  # rows of numbers, and of pictures
@@ -122,12 +125,12 @@ def search(
     module, optimizer = fresh(task, recipe, device)
     train, stop = (learnable(task, module, rows) for rows in (task.fold.train, task.fold.stop))
     state = resume(path, digest(task, recipe), module, optimizer)
-    if "nats" not in state:
-        state["nats"] = prepare(task, recipe, module, train)
+    if not state["history"]:
+        prepare(task, recipe, module, train)
     for epoch in range(len(state["history"]), recipe.epochs):
         if epoch - state["best_epoch"] > recipe.patient:
             break
-        loss = learn(task, recipe, module, optimizer, train, epoch, state["nats"])
+        loss = learn(task, recipe, module, optimizer, train, epoch)
         stop_loss, stop_f1 = measure(task, module, stop)
         state["history"].append([loss, stop_loss, stop_f1])
         if stop_loss < state["best_loss"]:
@@ -155,12 +158,12 @@ def repeat(
     module, optimizer = fresh(task, recipe, device)
     rows = learnable(task, module, rows)
     state = resume(path, digest(task, recipe), module, optimizer)
-    if "nats" not in state:
-        state["nats"] = prepare(task, recipe, module, rows)
+    if not state["history"]:
+        prepare(task, recipe, module, rows)
     for epoch in range(len(state["history"]), epochs):
         if not recipe.patient:
             slow_down(optimizer, epoch / epochs)
-        loss = learn(task, recipe, module, optimizer, rows, epoch, state["nats"])
+        loss = learn(task, recipe, module, optimizer, rows, epoch)
         if not np.isfinite(loss):
             raise Diverged
         state["history"].append([loss])
@@ -187,16 +190,9 @@ def fresh(task: Task, recipe: Recipe, device: str) -> tuple[Network, torch.optim
         return module, gently(module, rate, decay)
     if not isinstance(module, MaskedFusion):
         return module, torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
-    module.start_silent()
-    experts = list(module.experts.parameters())
-    alone = {id(one) for one in experts}
-    company = [one for one in module.parameters() if id(one) not in alone]
-    return module, torch.optim.AdamW(
-        [
-            {"params": experts, "lr": EXPERTS * rate, "weight_decay": 0.0},
-            {"params": company, "lr": COMPANY * rate, "weight_decay": decay},
-        ]
-    )
+    module.experts.requires_grad_(False)
+    company = [one for one in module.parameters() if one.requires_grad]
+    return module, torch.optim.AdamW(company, lr=COMPANY * rate, weight_decay=decay)
 
 
 def gently(module: FaceSequence, rate: float, decay: float) -> torch.optim.Optimizer:
@@ -217,27 +213,37 @@ def learnable(task: Task, module: Network, rows: NDArray[np.int64]) -> NDArray[n
     return found
 
 
-def prepare(
-    task: Task, recipe: Recipe, module: Network, rows: NDArray[np.int64]
-) -> dict[str, float]:
-    """Give a masked network the mean and deviation of its inputs over the training rows.
-
-    Return the prior of each modality's expert, in nats, by what the rows tell of it.
-    """
+def prepare(task: Task, recipe: Recipe, module: Network, rows: NDArray[np.int64]) -> None:
+    """Give a masked network its inputs' mean and deviation over the training rows, and experts."""
     if not isinstance(module, MaskedFusion):
-        return {}
-    blocks = {}
-    for i, name in enumerate(MODALITIES):
-        there = task.table.present[rows, i]
-        numbers = torch.from_numpy(task.table.parts[name][rows, 0]).to(module.missing.device)
-        if there.any():
-            module.standardise(name, numbers[there])
-            block = module.standard(i, numbers, torch.from_numpy(there[:, None]).to(numbers.device))
-            blocks[name] = block.cpu().double().numpy() / block.shape[1] ** 0.5
-    wanted = task.targets[rows] * counted(task, recipe, rows)
+        return
+    shown = task.table.present[rows]
+    there = np.flatnonzero(shown.any(axis=0)).tolist()
+    blocks = [standard(task, module, rows, i) for i in there]
+    wanted = task.targets[rows] * expected(task, recipe, rows)
     wanted *= len(rows) / wanted.sum()
-    found = relevance.nats_of(list(blocks.values()), wanted, recipe.prior_nats)
-    return dict(zip(blocks, found, strict=True))
+    experts, bias = experts_of(blocks, shown[:, there], wanted, recipe.prior_nats)
+    module.start(bias, {i: (e.weights, e.bias) for i, e in zip(there, experts, strict=True)})
+
+
+def standard(
+    task: Task, module: MaskedFusion, rows: NDArray[np.int64], index: int
+) -> NDArray[np.float64]:
+    """Give a modality its mean and deviation over the rows; return what its expert reads (n, d)."""
+    name, device = MODALITIES[index], module.missing.device
+    present = torch.from_numpy(task.table.present[rows, index : index + 1]).to(device)
+    numbers = torch.from_numpy(task.table.parts[name][rows, 0]).to(device)
+    module.standardise(name, numbers[present[:, 0]])
+    read = module.scaled(module.standard(index, numbers, present))
+    return np.asarray(read.cpu().double().numpy())
+
+
+def expected(task: Task, recipe: Recipe, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what each class counts in each row over an epoch (n, 5), however it is drawn."""
+    count = counted(task, recipe, rows)
+    if recipe.balance in (Balance.SAMPLER, Balance.BOTH):
+        count = count * (task.targets[rows] * weights_of(task, rows)).sum(axis=1, keepdims=True)
+    return count
 
 
 def learn(
@@ -247,7 +253,6 @@ def learn(
     optimizer: torch.optim.Optimizer,
     rows: NDArray[np.int64],
     epoch: int,
-    nats: Mapping[str, float],
 ) -> float:
     """Go once through the training rows; return the mean loss."""
     rng = np.random.default_rng([task.seed, epoch])
@@ -266,8 +271,6 @@ def learn(
                 noise = rng.normal(0, recipe.pose_jitter, inputs["pose"].shape)
                 inputs["pose"] += noise.astype(np.float32)
             loss = soft_loss(run(module, inputs)[0], task.targets[chosen], weight[part])
-            if isinstance(module, MaskedFusion):
-                loss = loss + module.prior(nats) / len(rows)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(module.parameters(), 1.0)
@@ -378,7 +381,7 @@ def outputs(
 
 def digest(task: Task, recipe: Recipe) -> str:
     """Name a run by its recipe, seed, rows and targets."""
-    hashed = hashlib.sha256(recipe.model_dump_json().encode() + str(task.seed).encode())
+    hashed = hashlib.sha256(f"{VERSION} {recipe.model_dump_json()} {task.seed}".encode())
     for rows in (task.fold.train, task.fold.stop):
         hashed.update(rows.tobytes() + task.targets[rows].tobytes())
     hashed.update(task.groups.tobytes())

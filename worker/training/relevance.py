@@ -1,4 +1,4 @@
-"""Says from the rows how loudly each modality's linear expert may speak: its prior, in nats.
+"""Fits each modality's linear expert to the rows, and tells from them how loudly it may speak.
 
 Automatic relevance determination: a prior's deviation is most probable where the expert's squared
 weights equal its square times the number of directions that the rows determine (MacKay 1992,
@@ -7,11 +7,13 @@ nothing of the classes, speak as loudly as a picture's 576.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from threadpoolctl import threadpool_limits
 
 from worker.training.metrics import ABSENT
 
@@ -23,51 +25,65 @@ LEAST_DIRECTIONS = 1e-9
 Array = NDArray[np.float64]
 
 
-def nats_of(blocks: Sequence[Array], wanted: Array, nats: float) -> list[float]:
-    """Return how far each block's logit deviates over the rows beforehand, beginning at `nats`.
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """What one modality says by itself: its weights (d, k) of what it shows, and its bias (k,).
 
-    blocks (n, d) hold standardised numbers over the root of d, 0 where a row has none; wanted
-    (n, k) what each class counts in each row, n in all.
+    `nats` is how far its logit deviates over the rows beforehand, and its bias from none.
     """
-    wanted = wanted[:, wanted.mean(axis=0) > ABSENT]
-    others = wanted.shape[1] - 1
+
+    nats: float
+    weights: Array
+    bias: Array
+
+
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
+def experts_of(
+    blocks: Sequence[Array], shown: NDArray[np.bool_], wanted: Array, nats: float
+) -> tuple[list[Expert], Array]:
+    """Return the most probable experts of all blocks together, each beginning at `nats`, and the
+    bias (k,) of all rows.
+
+    blocks (n, d) hold standardised numbers over the root of d, 0 where a row has none; shown (n, b)
+    tells where it has; wanted (n, k) what each class counts in each row, n in all. On one thread:
+    more would round otherwise, and a search ends elsewhere by that.
+    """
+    others = int((wanted.mean(axis=0) > ABSENT).sum()) - 1
     found = np.full(len(blocks), nats)
-    if not others:
-        return found.tolist()
-    rows = np.concatenate(blocks, axis=1)
+    rows = np.concatenate([*blocks, shown, np.ones((len(wanted), 1))], axis=1)
     owner = np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks])
-    weights, bias = np.zeros((rows.shape[1], others + 1)), np.zeros(others + 1)
-    for _ in range(ROUNDS):
-        weights, bias = fitted(rows, wanted, found[owner], weights, bias)
-        said = softmax(rows @ weights + bias, axis=1)
+    owners = np.concatenate([owner, np.arange(len(blocks))])  # of weights, then of biases
+    weights = np.zeros((rows.shape[1], wanted.shape[1]))
+    for _ in range(ROUNDS if others else 0):
+        weights = fitted(rows, wanted, np.append(found[owners], MOST_NATS), weights)
+        said = softmax(rows @ weights, axis=1)
         doubt = (said * (1 - said)).sum(axis=1) / others * wanted.sum(axis=1)
         for i, block in enumerate(blocks):
             curvature = np.linalg.eigvalsh(block.T @ (block * doubt[:, None])).clip(min=0)
             directions = others * (curvature / (curvature + found[i] ** -2)).sum()
-            squares = np.square(weights[owner == i]).sum()
+            squares = np.square(weights[: len(owner)][owner == i]).sum()
             found[i] = np.sqrt(squares / max(directions, LEAST_DIRECTIONS))
         found = found.clip(LEAST_NATS, MOST_NATS)
-    return found.tolist()
+    weights = fitted(rows, wanted, np.append(found[owners], MOST_NATS), weights)
+    said, (*biases, bias) = weights[: len(owner)], weights[len(owner) :]
+    experts = [Expert(float(n), said[owner == i], biases[i]) for i, n in enumerate(found)]
+    return experts, bias
 
 
-def fitted(
-    rows: Array, wanted: Array, nats: Array, weights: Array, bias: Array
-) -> tuple[Array, Array]:
-    """Return the most probable weights (d, k) and bias (k,) of a softmax regression.
+def fitted(rows: Array, wanted: Array, nats: Array, weights: Array) -> Array:
+    """Return the most probable weights (d, k) of a softmax regression, beginning at others.
 
     Beforehand each row of weights is normal with its deviation of `nats` (d,).
     """
-    shape, counted = weights.shape, wanted.sum(axis=1, keepdims=True)
+    counted = wanted.sum(axis=1, keepdims=True)
     precision = nats[:, None] ** -2
 
-    def cost(parts: Array) -> tuple[float, Array]:
-        w, b = parts[: -shape[1]].reshape(shape), parts[-shape[1] :]
-        logits = rows @ w + b
+    def cost(flat: Array) -> tuple[float, Array]:
+        w = flat.reshape(weights.shape)
+        logits = rows @ w
         loss = (w**2 * precision).sum() / 2 - (wanted * log_softmax(logits, axis=1)).sum()
-        wrong = softmax(logits, axis=1) * counted - wanted
-        slope = rows.T @ wrong + w * precision
-        return float(loss), np.concatenate([slope.ravel(), wrong.sum(axis=0)])
+        slope = rows.T @ (softmax(logits, axis=1) * counted - wanted) + w * precision
+        return float(loss), slope.ravel()
 
-    begun = np.concatenate([weights.ravel(), bias])
-    ended = minimize(cost, begun, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
-    return ended[: -shape[1]].reshape(shape), ended[-shape[1] :]
+    ended = minimize(cost, weights.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+    return np.asarray(ended.x).reshape(weights.shape)

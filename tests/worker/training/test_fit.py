@@ -164,6 +164,28 @@ def test_rare_classes_weigh_more_by_loss_and_come_more_often_by_sampler():
     assert sorted(drawn[Balance.LOSS]) == sorted(drawn[Balance.NEITHER]) == list(range(100))
 
 
+@pytest.mark.parametrize("balance", Balance)
+def test_what_a_row_counts_over_an_epoch_is_the_same_however_it_is_drawn(corpus_of, balance):
+    """Experts see no epochs: they are fitted to what an epoch would have drawn on average."""
+    corpus = corpus_of(60)
+    rows = np.arange(0, 60, 3)
+    targets = np.eye(5)[np.where(np.arange(60) < 45, 0, 1)]  # 15 rows of one class, 5 of another
+    task = Task(corpus.table, targets, np.arange(60), None, seed=0)
+    mean = (targets[rows] * fit.expected(task, Recipe(balance=balance), rows)).sum(axis=0)
+    times = {Balance.NEITHER: 1 / 3, Balance.BOTH: 3}.get(balance, 1)
+    assert mean[1] / mean[0] == pytest.approx(times)
+
+
+def test_experts_are_fitted_before_the_first_epoch_and_kept(task):
+    first, last = (
+        fit.fit(task, ALL.model_copy(update={"epochs": epochs})).module for epochs in (1, 12)
+    )
+    for one, other in zip(first.experts.parameters(), last.experts.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert torch.count_nonzero(first.experts[0].weight)
+    assert not torch.equal(first.classify.weight, last.classify.weight)
+
+
 def test_a_class_is_rare_among_rows_that_show_the_same(corpus_of):
     corpus = corpus_of(60)
     rows = np.arange(60)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
 
-from worker.training.relevance import LEAST_NATS, nats_of
+from worker.training.relevance import LEAST_NATS, experts_of, fitted
 
 ROWS = 3_000
 
@@ -24,22 +25,30 @@ def rng():
     return np.random.default_rng(3)
 
 
+def nats_of(blocks, wanted, nats=1.0):
+    shown = np.stack([block.any(axis=1) for block in blocks], axis=1)
+    return [expert.nats for expert in experts_of(blocks, shown, wanted, nats)[0]]
+
+
 def test_the_deviation_that_weights_were_drawn_with_is_found(rng):
     blocks, wanted = drawn(rng, widths=(60, 30), nats=(2.0, 0.7))
-    assert nats_of(blocks, wanted, 1.0) == pytest.approx([2.0, 0.7], rel=0.25)
+    assert nats_of(blocks, wanted) == pytest.approx([2.0, 0.7], rel=0.25)
 
 
 def test_a_block_that_tells_nothing_is_all_but_silenced(rng):
     blocks, wanted = drawn(rng, widths=(60, 30), nats=(1.5, 0.0))
-    told, nothing = nats_of(blocks, wanted, 1.0)
+    told, nothing = nats_of(blocks, wanted)
     assert told > 1
     assert nothing < 0.25
 
 
-def test_a_class_that_nobody_wants_changes_nothing(rng):
+def test_a_class_that_nobody_wants_changes_little_and_is_hardly_ever_said(rng):
     blocks, wanted = drawn(rng, widths=(20,), nats=(1.0,))
     wider = np.insert(wanted, 2, 1e-300, axis=1)
-    assert nats_of(blocks, wider, 1.0) == nats_of(blocks, wanted, 1.0)
+    assert nats_of(blocks, wider) == pytest.approx(nats_of(blocks, wanted), rel=0.02)
+    (expert,), bias = experts_of(blocks, np.ones((ROWS, 1), bool), wider, 1.0)
+    said = softmax(blocks[0] @ expert.weights + expert.bias + bias, axis=1)
+    assert said[:, 2].max() < 0.01
 
 
 def test_one_class_alone_tells_nothing_and_leaves_the_beginning():
@@ -49,5 +58,26 @@ def test_one_class_alone_tells_nothing_and_leaves_the_beginning():
 
 def test_rows_without_a_modality_do_not_blow_it_up(rng):
     blocks, wanted = drawn(rng, widths=(20,), nats=(1.0,))
-    found = nats_of([blocks[0], np.zeros((ROWS, 8))], wanted, 1.0)
+    found = nats_of([blocks[0], np.zeros((ROWS, 8))], wanted)
     assert found[1] == LEAST_NATS
+
+
+def test_what_is_common_among_the_rows_of_one_modality_is_not_said_of_anothers(rng):
+    """Photos of two classes and sounds of two others, told apart by what they show."""
+    blocks = [rng.normal(size=(400, 6)) for _ in range(2)]
+    shown = np.repeat([[True, False], [False, True]], 200, axis=0)
+    for i, block in enumerate(blocks):
+        block[~shown[:, i]] = 0
+    classes = np.where(shown[:, 0], blocks[0][:, 0] > 0, 2 + (blocks[1][:, 0] > 0))
+    (sight, sound), bias = experts_of(blocks, shown, np.eye(4)[classes], 1.0)
+    assert softmax(sight.bias + bias)[:2].sum() > 0.95
+    assert softmax(sound.bias + bias)[2:].sum() > 0.95
+
+
+def test_weights_are_those_of_penalised_logistic_regression(rng):
+    blocks, wanted = drawn(rng, widths=(12,), nats=(2.0,))
+    rows, nats = blocks[0][:300], 0.6
+    ours = fitted(rows, wanted[:300], np.full(12, nats), np.zeros((12, 4)))
+    theirs = LogisticRegression(C=nats**2, fit_intercept=False, tol=1e-8, max_iter=1000)
+    theirs.fit(rows, wanted[:300].argmax(axis=1))
+    assert np.abs(ours.T - theirs.coef_).max() < 1e-3

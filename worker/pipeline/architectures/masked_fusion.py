@@ -4,9 +4,12 @@ What a modality says alone is a product of experts; layers over all of them add 
 company shows.
 """
 
+import math
 from collections.abc import Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -20,6 +23,8 @@ from worker.pipeline.architectures.inputs import (
     STATES,
     WIDTHS,
 )
+
+Numbers = NDArray[np.float64]
 
 LEAST_SPREAD = 1e-3  # an input that never changes is not blown up
 
@@ -73,25 +78,20 @@ class MaskedFusion(nn.Module):
         self.classify = nn.Linear(config.hidden, STATES)
         self.experts = nn.ModuleList(nn.Linear(width, STATES) for width in WIDTHS.values())
 
-    def start_silent(self) -> None:
-        """Set what speaks to zero, before training: all that is said then was learned."""
-        for layer in (self.classify, *self.experts):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+    def start(self, bias: Numbers, experts: Mapping[int, tuple[Numbers, Numbers]]) -> None:
+        """Begin training with a bias (5,) and experts, by modality, the layers beside them silent.
 
-    def prior(self, nats: Mapping[str, float]) -> Tensor:
-        """Return the penalty of the named modalities' experts' weights, in nats.
-
-        Normal priors: before it has seen a row, an expert's logit has about the named deviation
-        over the rows.
+        An expert is its weights (width, 5) of `scaled` numbers and its bias (5,); one that is not
+        given says nothing.
         """
-        weights = [self.experts.get_parameter(f"{i}.weight") for i in range(len(MODALITIES))]
-        costs = [
-            weight.square().sum() / (2 * nats[name] ** 2)
-            for name, weight in zip(MODALITIES, weights, strict=True)
-            if name in nats
-        ]
-        return torch.stack(costs).sum()
+        with torch.no_grad():
+            for layer in (self.classify, *self.experts):
+                layer.weight.zero_()
+                layer.bias.zero_()
+            self.classify.bias.copy_(torch.from_numpy(bias))
+            for i, (weights, own_bias) in experts.items():
+                self.experts.get_parameter(f"{i}.weight").copy_(torch.from_numpy(weights.T))
+                self.experts.get_parameter(f"{i}.bias").copy_(torch.from_numpy(own_bias))
 
     def standardise(self, name: str, rows: Tensor) -> None:
         """Take a modality's mean and deviation from its rows (n, width), before training."""
@@ -128,13 +128,18 @@ class MaskedFusion(nn.Module):
         middle, spread = self.get_buffer(f"{name}_middle"), self.get_buffer(f"{name}_spread")
         return (torch.where(present, part, middle) - middle) / spread
 
+    @staticmethod
+    def scaled(row: Tensor) -> Tensor:
+        """Return standard numbers (n, width) over the root of their width, as experts read them."""
+        return row / math.sqrt(row.shape[1])
+
     def token(self, index: int, row: Tensor, present: Tensor) -> Tensor:
         """Return a modality's projection (n, width), its learned token where it is missing."""
         return torch.where(present, self.projections[index](row), self.missing[index])
 
     def alone(self, index: int, row: Tensor, present: Tensor) -> Tensor:
         """Return what a modality's expert says (n, 5), nothing where it is missing."""
-        said = self.experts[index](row / row.shape[1] ** 0.5)
+        said = self.experts[index](self.scaled(row))
         return torch.where(present, said, torch.zeros_like(said))
 
 

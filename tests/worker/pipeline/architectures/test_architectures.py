@@ -1,5 +1,6 @@
 """The networks: shapes, what is missing, and the same numbers from ONNX Runtime."""
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -196,22 +197,25 @@ def test_beside_silent_company_two_modalities_say_the_sum_of_what_each_says():
     assert float(one.abs().max()) > 0.01
 
 
-def test_the_experts_prior_is_of_their_weights_alone():
+def test_a_network_begins_by_saying_what_its_experts_are_told_to_say():
     model = made("masked_fusion", {})
-    model.start_silent()
+    parts = dict(zip(model.inputs, example(model, rows=2), strict=True))
+    weights, bias = np.zeros((576, 5)), np.array([0.0, 1.0, 0.0, 0.0, 0.0])
+    weights[7, 3] = 12.0
     with torch.inference_mode():
-        assert float(model.prior({"vision": 1.0})) == 0
-        assert torch.count_nonzero(model(*example(model, rows=2))[0]) == 0
-        model.experts[0].weight[0, 0] = 2.0
-        model.experts[0].bias[0] = 7.0
-        assert float(model.prior({"vision": 0.5})) == pytest.approx(2.0**2 / (2 * 0.5**2))
-        assert float(model.prior({"audio": 0.5})) == 0
+        model.start(np.full(5, 0.25), {})
+        assert model(*parts.values())[0].tolist() == [[0.25] * 5] * 2
+        model.start(np.zeros(5), {0: (weights, bias)})
+        said = model(*parts.values())[0]
+    assert float(said[0, 3]) == pytest.approx(float(parts["vision"][0, 7]) * 12 / 576**0.5)
+    assert said[0, :3].tolist() == [0, 1, 0]
+    assert torch.count_nonzero(said[1]) == 0  # a row without sight
 
 
-def test_experts_learn_in_the_company_that_they_will_speak_in():
-    """Were a modality dropped from them, each would learn to say what the others say as well."""
+def test_experts_speak_in_training_as_they_will_in_service():
+    """Were a modality dropped from them, the rest would learn to say what they say."""
     model = made("masked_fusion", {"modality_dropout": 0.99})
-    model.start_silent()
+    model.start(np.zeros(5), {})
     with torch.no_grad():
         for expert in model.experts:
             torch.nn.init.ones_(expert.weight)
