@@ -57,6 +57,24 @@ def test_held_out_rows_judge_and_true_temperatures_mend_boasts(answered):
     assert evidence.coverage == pytest.approx(0.9, abs=0.04)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_network_that_is_right_already_is_calibrated_though_nothing_is_gained(answered, seed):
+    corpus, predictions = answered(n=600, boast=1.0, seed=seed)
+    evidence = calibration.judge(predictions, corpus)
+    assert evidence.nll_after == pytest.approx(evidence.nll_before, abs=0.01)
+    assert evidence.ece_after.value < 0.1
+    assert evidence.holds
+
+
+def test_temperatures_that_do_not_carry_over_to_other_animals_are_not_called_calibrated(answered):
+    corpus, predictions = answered(n=600, boast=1.0)
+    fold = corpus.groups % 2
+    logits = predictions.logits[ANY] * np.where(fold == 0, 3.0, 0.33)[:, None].astype(np.float32)
+    evidence = calibration.judge(Predictions({ANY: logits}, fold), corpus)
+    assert evidence.nll_after > evidence.nll_before
+    assert not evidence.holds
+
+
 def test_too_few_rows_are_not_called_calibrated_whatever_they_say(answered):
     corpus, predictions = answered(n=18, boast=3.0)
     assert not calibration.judge(predictions, corpus).holds
