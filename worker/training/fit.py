@@ -219,14 +219,14 @@ def prepare(task: Task, recipe: Recipe, module: Network, rows: NDArray[np.int64]
         return
     shown = task.table.present[rows]
     there = np.flatnonzero(shown.any(axis=0)).tolist()
-    blocks = [standard(task, module, rows, i) for i in there]
+    blocks = [standardised(task, module, rows, i) for i in there]
     wanted = task.targets[rows] * expected(task, recipe, rows)
     wanted *= len(rows) / wanted.sum()
     experts, bias = experts_of(blocks, shown[:, there], wanted, recipe.prior_nats)
     module.start(bias, {i: (e.weights, e.bias) for i, e in zip(there, experts, strict=True)})
 
 
-def standard(
+def standardised(
     task: Task, module: MaskedFusion, rows: NDArray[np.int64], index: int
 ) -> NDArray[np.float64]:
     """Give a modality its mean and deviation over the rows; return what its expert reads (n, d)."""

@@ -51,23 +51,31 @@ def experts_of(
     others = int((wanted.mean(axis=0) > ABSENT).sum()) - 1
     found = np.full(len(blocks), nats)
     rows = np.concatenate([*blocks, shown, np.ones((len(wanted), 1))], axis=1)
-    owner = np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks])
-    owners = np.concatenate([owner, np.arange(len(blocks))])  # of weights, then of biases
-    weights = np.zeros((rows.shape[1], wanted.shape[1]))
+    widths = [block.shape[1] for block in blocks]
+    weights = np.zeros((rows.shape[1], wanted.shape[1]))  # of each block, then biases, then for all
     for _ in range(ROUNDS if others else 0):
-        weights = fitted(rows, wanted, np.append(found[owners], MOST_NATS), weights)
+        weights = fitted(rows, wanted, deviations(found, widths), weights)
         said = softmax(rows @ weights, axis=1)
         doubt = (said * (1 - said)).sum(axis=1) / others * wanted.sum(axis=1)
-        for i, block in enumerate(blocks):
+        for i, (block, mine) in enumerate(zip(blocks, parts(weights, widths), strict=False)):
             curvature = np.linalg.eigvalsh(block.T @ (block * doubt[:, None])).clip(min=0)
             directions = others * (curvature / (curvature + found[i] ** -2)).sum()
-            squares = np.square(weights[: len(owner)][owner == i]).sum()
-            found[i] = np.sqrt(squares / max(directions, LEAST_DIRECTIONS))
+            found[i] = np.sqrt(np.square(mine).sum() / max(directions, LEAST_DIRECTIONS))
         found = found.clip(LEAST_NATS, MOST_NATS)
-    weights = fitted(rows, wanted, np.append(found[owners], MOST_NATS), weights)
-    said, (*biases, bias) = weights[: len(owner)], weights[len(owner) :]
-    experts = [Expert(float(n), said[owner == i], biases[i]) for i, n in enumerate(found)]
+    weights = fitted(rows, wanted, deviations(found, widths), weights)
+    *told, (*biases, bias) = parts(weights, widths)
+    experts = [Expert(float(n), w, b) for n, w, b in zip(found, told, biases, strict=True)]
     return experts, bias
+
+
+def deviations(found: Array, widths: list[int]) -> Array:
+    """Return each weight's deviation beforehand: a block's, its bias' the same, all rows' bias'."""
+    return np.concatenate([np.repeat(found, widths), found, [MOST_NATS]])
+
+
+def parts(weights: Array, widths: list[int]) -> list[Array]:
+    """Return each block's weights, and behind them all biases."""
+    return np.split(weights, np.cumsum(widths))
 
 
 def fitted(rows: Array, wanted: Array, nats: Array, weights: Array) -> Array:
