@@ -1,5 +1,6 @@
 """The whole loop as a client sees it: `tailtrend up`, the API, real clips in, assessments out."""
 
+import contextlib
 import json
 import os
 import signal
@@ -163,8 +164,20 @@ def kill(stack: Running, victim: str) -> None:
         main.kill()
         return
     named = "worker.sandboxed" if victim == "sandbox" else "celery"
-    children = main.children(recursive=True)
-    next(one for one in children if named in " ".join(one.cmdline())).kill()
+    until = time.monotonic() + 30
+    while not killed(main, named):
+        assert time.monotonic() < until, f"no {victim} was found"
+        time.sleep(0.01)
+
+
+def killed(main: psutil.Process, named: str) -> bool:
+    """Kill a descendant by a part of its command line; tell whether there was one."""
+    for one in main.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself: a zombie, or gone
+            if named in " ".join(one.cmdline()):
+                one.kill()
+                return True
+    return False
 
 
 def test_uploads_are_accepted_without_a_broker_and_finish_when_it_is_back(
