@@ -131,7 +131,7 @@ def _assess(session: Session, pet: Pet, one: Observation, number: int) -> None:
     lease = jobs.claim(session, job.id, Step.EXTRACT, worker="simulated")
     assert lease is not None
     for step in (Step.ENCODE, Step.FUSE):
-        lease = jobs.continue_to(session, lease, step, progress=95)
+        lease = jobs.continue_to(session, lease, step)
     jobs.succeed(session, lease, result(one, number))
     if number % CORRECTED_EVERY == 4:
         _correct(session, job.id, number)

@@ -110,8 +110,9 @@ RESERVE_NAMED = _reserve(BY_NAMED_BUNDLE)
 RESERVE_ANYWAY = _reserve(NEVER)
 
 # With `synchronous_commit` off, until the statement's commit, nobody waits for the disk and a crash
-# of Postgres may undo what was written. That is safe in these three: whoever goes on from the state
-# before takes a new token, which shuts the old one out.
+# of Postgres may undo what was written. That is safe in CLAIM and CONTINUE: whoever goes on from
+# the state before takes a new token, which shuts the old one out. Neither may show progress, which
+# would fall.
 
 CLAIM = text("""
 WITH claimed AS (
@@ -137,13 +138,12 @@ BEAT = text("""
 UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_s),
                 progress = greatest(progress, :progress)
  WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
-RETURNING id, set_config('synchronous_commit', 'off', true)
+RETURNING id
 """)
 
 CONTINUE = text("""
 WITH moved AS (
-    UPDATE jobs SET step = :step, progress = greatest(progress, :progress),
-                    lease_until = now() + make_interval(secs => :lease_s)
+    UPDATE jobs SET step = :step, lease_until = now() + make_interval(secs => :lease_s)
      WHERE id = :job_id AND lease_token = :token AND (expires_at IS NULL OR expires_at > now())
     RETURNING id, attempts, lease_token),
 done AS (

@@ -269,10 +269,9 @@ def beat(way: Way, lease: Lease, *, progress: int) -> None:
     _fenced(way, sql.BEAT, lease, {"lease_s": settings().lease_s, "progress": progress})
 
 
-def continue_to(way: Way, lease: Lease, step: Step, *, progress: int) -> Lease:
+def continue_to(way: Way, lease: Lease, step: Step) -> Lease:
     """Go on with the next step under the same lease, its input in memory. Raises LeaseLost."""
-    values = {"step": step, "lease_s": settings().lease_s, "progress": progress}
-    _fenced(way, sql.CONTINUE, lease, values)
+    _fenced(way, sql.CONTINUE, lease, {"step": step, "lease_s": settings().lease_s})
     return replace(lease, step=step)
 
 

@@ -92,7 +92,7 @@ def _run(work: Work, served: frozenset[Step]) -> None:
             _hand_over(work, following, data)
             return
         with single() as way:
-            jobs.continue_to(way, work.lease, following, progress=work.heartbeat.progress)
+            jobs.continue_to(way, work.lease, following)
         step = following
     result, shadow = steps.fuse(work, data), steps.shadow(work, data)
     _keep_stills(work, steps.draw_moments(work, data, result))

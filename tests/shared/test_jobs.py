@@ -114,9 +114,7 @@ def test_a_job_that_is_not_queued_is_not_claimed(state):
 
 WRITES = {
     "beat": lambda session, lease: jobs.beat(session, lease, progress=50),
-    "continue_to": lambda session, lease: jobs.continue_to(
-        session, lease, Step.ENCODE, progress=50
-    ),
+    "continue_to": lambda session, lease: jobs.continue_to(session, lease, Step.ENCODE),
     "mark_artifacts": lambda session, lease: jobs.mark_artifacts(session, lease, key="k"),
     "hand_over": lambda session, lease: jobs.hand_over(
         session, lease, Step.ENCODE, key="k", progress=50
@@ -236,6 +234,17 @@ def test_the_database_refuses_any_change_of_a_job_that_has_ended(state, what):
         set_job(job, what)
 
 
+@pytest.mark.parametrize("write", WRITES)
+def test_what_is_not_awaited_shows_no_progress_that_a_crash_of_postgres_would_undo(write):
+    job = make_job()
+    lease = claim(job)
+    with transaction() as session:
+        WRITES[write](session, lease)
+        is_awaited = session.scalar(text("SHOW synchronous_commit")) == "on"
+    assert is_awaited == (write != "continue_to")
+    assert is_awaited or read_job(job.id).progress == 0
+
+
 def test_the_database_refuses_progress_that_falls():
     job = make_job()
     set_job(job, "progress = 50")
@@ -251,7 +260,7 @@ def test_a_worker_that_serves_all_steps_goes_on_under_one_lease():
     lease = claim(job)
     for step in (Step.ENCODE, Step.FUSE):
         with transaction() as session:
-            lease = jobs.continue_to(session, lease, step, progress=80)
+            lease = jobs.continue_to(session, lease, step)
     with transaction() as session:
         jobs.succeed(session, lease, RESULT)
     done = [("extract", 1, "done"), ("encode", 1, "done"), ("fuse", 1, "done")]
@@ -263,11 +272,11 @@ def test_a_worker_that_serves_all_steps_goes_on_under_one_lease():
 def test_a_crash_after_going_on_in_memory_starts_again_at_the_stored_step():
     job = make_job()
     with transaction() as session:
-        jobs.continue_to(session, claim(job), Step.ENCODE, progress=80)
+        jobs.continue_to(session, claim(job), Step.ENCODE)
     set_job(job, LAPSED)
     sweep()
     freed = read_job(job.id)
-    assert (freed.status, freed.step, freed.progress) == ("queued", "extract", 80)
+    assert (freed.status, freed.step) == ("queued", "extract")
     assert attempts_of(job) == [("extract", 1, "done"), ("encode", 1, "lost")]
 
 
