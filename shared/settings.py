@@ -101,7 +101,11 @@ class Settings(BaseSettings):
     stop_grace_s: float = Field(
         2, ge=0, description="How long a stopping worker goes on before it hands its job back."
     )
-    extract_wall_s: float = Field(120, gt=0, description="Longest time to decode one clip.")
+    extract_wall_s: float = Field(
+        120,
+        gt=0,
+        description="Longest time to decode one clip, not counting what it waits for a CPU.",
+    )
     extract_cpu_s: int = Field(180, ge=1, description="Most CPU seconds to decode one clip.")
     extract_memory_mb: int = Field(
         2000, ge=1, description="Address space that decoding may add to its process, 10^6 bytes."

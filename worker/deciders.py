@@ -13,6 +13,7 @@ from pathlib import Path
 from shared import storage
 from shared.errors import BundleInvalid, MediaMissing, StorageUnavailable
 from shared.settings import settings
+from worker import priority
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 
@@ -45,6 +46,7 @@ def may_read_faces(name: str | None) -> bool:
 
 
 @functools.cache
+@priority.last  # the threads of its networks, too
 def at(place: str) -> Bundle:
     """Return the checked bundle of a place, fetched where it is not here.
 

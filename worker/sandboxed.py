@@ -26,7 +26,7 @@ PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Serve requests until stdin closes or the parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    priority.give_way()
+    priority.go_last()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # a library that prints must not speak for us
     chosen = settings()

@@ -16,7 +16,7 @@ from shared import deletions, storage
 from shared.jobs import Lease
 from shared.models import Step
 from shared.settings import settings
-from worker import deciders
+from worker import deciders, priority
 from worker.heartbeat import Heartbeat
 from worker.pipeline import encode as encoding_stage
 from worker.pipeline import extract as extract_stage
@@ -62,6 +62,7 @@ def encoders() -> encoding_stage.EncodeModels:
 
 
 @functools.cache
+@priority.last  # the threads of its networks, too
 def _encoders() -> encoding_stage.EncodeModels:
     chosen = settings()
     return encoding_stage.load_encoders(
@@ -101,8 +102,8 @@ def encode(work: Work, data: Data) -> Data:
     work.heartbeat.report(PROGRESS_AT_START[Step.ENCODE])
     assert data.extract is not None
     faces = deciders.may_read_faces(work.lease.bundle)
-    encoding = encoding_stage.encode(data.extract, encoders(), faces=faces)
-    return replace(data, encoding=encoding).with_time(Step.ENCODE, started_at)
+    found = priority.last(encoding_stage.encode)(data.extract, encoders(), faces=faces)
+    return replace(data, encoding=found).with_time(Step.ENCODE, started_at)
 
 
 def fuse(work: Work, data: Data) -> dict[str, Any]:
@@ -115,6 +116,7 @@ def fuse(work: Work, data: Data) -> dict[str, Any]:
     return replace(assessment, timings_s=timings_s).as_json()
 
 
+@priority.last
 def fuse_with(bundle: Bundle, work: Work, data: Data) -> Assessment:
     """Assess with one bundle."""
     assert data.extract is not None
@@ -144,7 +146,7 @@ def draw_moments(work: Work, data: Data, result: dict[str, Any]) -> list[Path]:
     if data.extract is None or not moments:
         return []
     paths = []
-    drawn = fuse_stage.stills(data.extract, [tuple(m["span_s"]) for m in moments])
+    drawn = priority.last(fuse_stage.stills)(data.extract, [tuple(m["span_s"]) for m in moments])
     for number, (moment, jpeg) in enumerate(zip(moments, drawn, strict=True), start=1):
         path = work.folder / f"moment-{number}.jpg"
         path.write_bytes(jpeg)

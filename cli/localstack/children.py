@@ -82,7 +82,7 @@ class Children:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 umask=0o077,
-                start_new_session=True,
+                process_group=0,
                 preexec_fn=self._before_exec(os.getpid()),
             )
         child = Child(program, process, log)

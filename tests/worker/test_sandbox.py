@@ -17,6 +17,7 @@ from shared.settings import settings
 from tests.clips import broken
 from worker.pipeline import extract
 from worker.pipeline.extract import ExtractModels
+from worker.priority import Waits
 from worker.sandbox import Sandbox, SandboxDied, TookTooMuch
 
 
@@ -73,6 +74,13 @@ def test_a_clip_that_takes_too_long_is_stopped_for_good(sandbox, small_clip, tmp
         run(sandbox, small_clip, tmp_path)
     assert refusal.value.code == ClipTooDemanding.code
     assert not child.is_running()
+
+
+def test_a_clip_is_not_blamed_for_what_others_took(sandbox, small_clip, tmp_path, limits):
+    limits.setenv("TAILTREND_EXTRACT_WALL_S", "0.001")
+    settings.cache_clear()
+    limits.setattr(Waits, "longest_s", lambda _: 60.0)
+    assert run(sandbox, small_clip, tmp_path).exists()
 
 
 def test_a_child_past_its_cpu_seconds_counts_as_too_demanding(sandbox, small_clip, tmp_path):
