@@ -3,7 +3,7 @@
 A process of a worker is nice: it beats and sweeps behind the others and is never starved. What
 computes in it, or in its sandbox, runs under SCHED_IDLE: whoever wakes up takes the CPU from it at
 once, where he would wait for the end of a nice thread's slice, at each of the dozen wake-ups of a
-request (`man 7 sched`; create p99 78 ms nice, 44 ms idle). Linux weighs sessions and cgroups before
+request (`man 7 sched`; create p99 85 ms nice, 45 ms idle). Linux weighs sessions and cgroups before
 threads, so this holds among processes of one session, as the local stack's are; containers have
 weights of their own (`compose.yaml`).
 """
@@ -30,7 +30,8 @@ def give_way() -> None:
 
 def go_last() -> None:
     """Leave the CPU to whoever wants it; for this thread and those it will start, for good."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with contextlib.suppress(OSError):  # some containers' kernels know no other policy
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def last(compute: Callable[P, T]) -> Callable[P, T]:

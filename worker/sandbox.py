@@ -114,7 +114,7 @@ class Sandbox:
         while True:
             on_progress(fraction)
             late_s = time.monotonic() - deadline
-            if late_s > 0 and late_s > waits.longest_s():  # not the clip's fault
+            if late_s > 0 and late_s > waits.longest_s():  # what others took is not its fault
                 raise TookTooMuch
             answer = self._answer()
             if answer is None:

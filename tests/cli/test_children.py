@@ -98,6 +98,12 @@ def test_who_does_not_listen_is_killed(children, tmp_path):
     assert not processes.of(tmp_path)
 
 
+def test_children_have_groups_of_their_own_in_one_session(children):
+    child = children.spawn(program("sleep 300"))
+    pid = child.process.pid
+    assert (os.getpgid(pid), os.getsid(pid)) == (pid, os.getsid(0))
+
+
 def test_what_a_child_leaves_behind_is_killed(children, tmp_path):
     child = children.spawn(program("sleep 300 & echo done"))
     child.process.wait()

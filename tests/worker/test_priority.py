@@ -33,6 +33,11 @@ def test_what_computes_has_the_context_of_its_caller_and_raises_to_it():
         priority.last(divmod)(1, 0)
 
 
+def test_where_the_kernel_refuses_it_computes_all_the_same(monkeypatch):
+    monkeypatch.setattr(os, "SCHED_IDLE", 99)
+    assert priority.last(divmod)(7, 2) == (3, 1)
+
+
 def test_who_goes_last_waits_for_others_and_is_known_to_have_waited():
     go_last = f"{PINNED}; from worker import priority; priority.go_last(); print(flush=True)"
     with (

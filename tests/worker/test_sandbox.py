@@ -47,6 +47,13 @@ def test_the_child_finds_what_this_process_finds(sandbox, small_clip, tmp_path):
     assert (there.pictures == here.pictures).all()
 
 
+def test_the_child_goes_last_among_the_processes_of_this_session(sandbox):
+    sandbox.start()
+    child = sandbox._child.pid
+    _wait_until(lambda: os.sched_getscheduler(child) == os.SCHED_IDLE)
+    assert (os.getsid(child), os.getpgid(child)) == (os.getsid(0), child)
+
+
 def test_progress_is_reported_and_never_falls(sandbox, small_clip, tmp_path):
     seen: list[float] = []
     run(sandbox, small_clip, tmp_path, seen.append)
