@@ -25,6 +25,8 @@ from cli.localstack.program import Program
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 LOG_LIMIT_BYTES = 10 * 10**6
+ASK_S = 0.01  # between two looks at whether a process has ended
+UNKNOWN_END = 255  # stands for an exit code that nobody noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,20 @@ class Child:
 
     def is_alive(self) -> bool:
         """Ask, and reap it when it has ended."""
-        return self.process.poll() is None
+        return is_alive(self.process)
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        while self.is_alive():
+            time.sleep(ASK_S)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; SIGKILL reaches the whole group."""
-        if number != signal.SIGKILL:
-            self.process.send_signal(number)
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
+        if number == signal.SIGKILL:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+        elif self.is_alive():
+            os.kill(self.process.pid, number)
 
     def end(self) -> str:
         """Say how it ended, with the last line it wrote."""
@@ -66,7 +73,7 @@ class Children:
 
     def spawn(self, program: Program) -> Child:
         """Start a program in a group of its own, its output appended to its log."""
-        if self._guardian.poll() is not None:
+        if not is_alive(self._guardian):
             self._guardian = self._start_guardian()
         log = self._logs / f"{program.name}.log"
         with self._open_log(log) as output:
@@ -93,7 +100,7 @@ class Children:
         """Run a program to its end; raise CannotStart when it fails."""
         child = self.spawn(program)
         try:
-            child.process.wait()
+            child.wait()
         finally:
             self.bury(child)
         if child.process.returncode:
@@ -102,8 +109,8 @@ class Children:
     def bury(self, child: Child) -> None:
         """Kill what is left of a child's group and forget it."""
         child.send(signal.SIGKILL)
-        child.process.wait()
-        self._alive.remove(child)
+        child.wait()
+        self._alive = [one for one in self._alive if one is not child]
         self._tell_guardian(f"-{child.process.pid}\n")
 
     def stop(self, children: Iterable[Child]) -> None:
@@ -118,13 +125,14 @@ class Children:
                     del waiting[pid]
                 elif steps and elapsed_s >= steps[0][0]:
                     child.send(steps.pop(0)[1])
-            time.sleep(0.01)
+            time.sleep(ASK_S)
 
     def close(self) -> None:
         """Stop what is left and let the guardian go."""
         self.stop(list(self._alive))
         self._pipe.close()
-        self._guardian.wait()
+        while is_alive(self._guardian):
+            time.sleep(ASK_S)
 
     @property
     def _pipe(self) -> IO[bytes]:
@@ -166,6 +174,22 @@ class Children:
         if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
             path.replace(path.with_suffix(".log.1"))
         return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+def is_alive(process: subprocess.Popen[bytes]) -> bool:
+    """Ask, and reap it when it has ended.
+
+    Not as Popen does: a signal whose handler raises in the middle of `poll` leaves its lock taken,
+    and the process counts as alive for ever.
+    """
+    if process.returncode is None:
+        try:
+            pid, status = os.waitpid(process.pid, os.WNOHANG)
+        except ChildProcessError:  # such a signal came when it had just been reaped
+            process.returncode = UNKNOWN_END
+        else:
+            process.returncode = os.waitstatus_to_exitcode(status) if pid else None
+    return process.returncode is None
 
 
 def _last_line(log: Path) -> str:

@@ -106,10 +106,25 @@ def test_children_have_groups_of_their_own_in_one_session(children):
 
 def test_what_a_child_leaves_behind_is_killed(children, tmp_path):
     child = children.spawn(program("sleep 300 & echo done"))
-    child.process.wait()
+    child.wait()
     assert processes.of(tmp_path)
     children.bury(child)
     processes.wait_until(lambda: not processes.of(tmp_path), within_s=2)
+
+
+def test_a_stop_ends_though_a_signal_came_while_a_child_was_asked(children):
+    # What is left of Popen.poll when a signal's handler raises in it: nobody gives the lock back.
+    child = children.spawn(program("sleep 300"))
+    child.process._waitpid_lock.acquire()
+    children.stop([child])
+    assert child.end() == "killed by SIGTERM"
+
+
+def test_a_child_that_was_reaped_and_not_noted_has_ended(children):
+    child = children.spawn(program("exit 0"))
+    os.waitpid(child.process.pid, 0)
+    children.stop([child])
+    assert child.end() == "exit code 255"
 
 
 def test_a_failed_run_tells_its_last_line(children):
