@@ -1,11 +1,11 @@
-"""OpenStack Swift with its S3 API: a proxy and three storage servers, one replica on local disk."""
+"""OpenStack Swift with its S3 API: a proxy and three stores, two processes, one replica on disk."""
 
 import functools
 import http.client
 import os
 import pwd
 import sys
-import sysconfig
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from cli.localstack.state import State, write_private
 
 STORES = ("account", "container", "object")
 SERVERS = ("proxy", *STORES)
+# What an upload passes through shares a process: four would each have to be woken for it. What
+# lists objects has its own: its commits hold a whole process up.
+INDEX, OBJECTS = ("account", "container"), ("object", "proxy")
 ACCOUNT, USER = "tailtrend", "app"
 REGION = "us-east-1"
 ACCESS_KEY = f"{ACCOUNT}:{USER}"
@@ -33,7 +36,7 @@ name = gold
 default = yes
 """
 
-# `workers = 0` serves without a fork. There is no syslog: -v on the command line fills our log.
+# `workers = 0` serves without a fork. There is no syslog: `verbose` fills our log.
 COMMON = """\
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -95,7 +98,7 @@ use = egg:swift#slo
 
 
 def port_name(server: str) -> str:
-    """Name a server's port, process and log."""
+    """Name a server's port."""
     return f"swift-{server}"
 
 
@@ -121,19 +124,22 @@ def prepare(state: State, children: Children) -> None:
 
 
 def programs(state: State, *, bucket: str) -> list[Program]:
-    """Describe the servers, the storage before the proxy that asks it."""
-    stores = [_program(state, name) for name in STORES]
-    return [*stores, _program(state, "proxy", bucket=bucket)]
+    """Describe the processes, the index before those that ask it."""
+    answers = functools.partial(ports.answers, _port(state, INDEX[-1]))
+    has_bucket = functools.partial(_has_bucket, state, bucket)
+    return [
+        _program(state, "swift-index", INDEX, answers),
+        _program(state, "swift-objects", OBJECTS, has_bucket),
+    ]
 
 
-def _program(state: State, name: str, *, bucket: str | None = None) -> Program:
-    is_ready = functools.partial(ports.answers, _port(state, name))
-    if bucket:
-        is_ready = functools.partial(_has_bucket, state, bucket)
-    script = Path(sysconfig.get_path("scripts")) / f"swift-{name}-server"
+def _program(
+    state: State, name: str, servers: tuple[str, ...], is_ready: Callable[[], bool]
+) -> Program:
+    script = Path(__file__).with_name("swift_server.py")
     return Program(
-        name=port_name(name),
-        argv=[sys.executable, "-I", str(script), f"etc/{name}.conf", "-v"],
+        name=name,
+        argv=[sys.executable, "-I", str(script), *(f"etc/{server}.conf" for server in servers)],
         cwd=state.path / "swift",
         env=SERVER_ENVIRONMENT,
         is_ready=is_ready,

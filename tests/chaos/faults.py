@@ -213,9 +213,9 @@ PROCESS_FAULTS: dict[str, Harm] = {
 SERVER_FAULTS: dict[str, Harm] = {
     "SIGKILL broker": kill_broker,
     "SIGKILL Postgres": kill_postgres,
-    "SIGKILL a Swift server": kill_storage,
+    "SIGKILL a Swift process": kill_storage,
     "SIGSTOP broker": stall_broker,
-    "SIGSTOP a Swift server": stall_storage,
+    "SIGSTOP a Swift process": stall_storage,
     "FLUSHALL": wipe_broker,
     "CLIENT PAUSE": pause_broker,
     "CLIENT KILL": cut_broker_connections,

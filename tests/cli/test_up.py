@@ -104,7 +104,7 @@ def test_the_stack_file_describes_the_run_and_only_its_owner_reads_it(running, s
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert told["api_url"] == running.url
     assert told["api_key"] == running.key
-    started = {"api", "worker", "deliverer", "postgres", "valkey", "swift-proxy"}
+    started = {"api", "worker", "deliverer", "postgres", "valkey", "swift-objects"}
     assert told["pids"].keys() >= started
     with psycopg.connect(told["database_url"].replace("+psycopg", "")) as connection:
         assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (1,)
