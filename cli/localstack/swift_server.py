@@ -42,14 +42,15 @@ def serve(path: Path) -> eventlet.greenthread.GreenThread:
 
 
 def main() -> None:
-    """Serve all configurations until the first of their servers ends."""
+    """Serve all configurations until one of their servers ends: the supervisor starts all again."""
     os.environ["TZ"] = "UTC+0"
     time.tzset()
     warnings.filterwarnings("ignore", message="capitalize_response_headers is disabled")
     hubs.use_hub(utils.get_hub())
-    servers = [serve(Path(name).absolute()) for name in sys.argv[1:]]
-    for server in servers:
-        server.wait()
+    ended = eventlet.Queue()
+    for name in sys.argv[1:]:
+        serve(Path(name).absolute()).link(lambda _, name=name: ended.put(name))
+    sys.exit(f"{ended.get()} ended")
 
 
 if __name__ == "__main__":
