@@ -3,9 +3,9 @@
 A process of a worker is nice: it beats and sweeps behind the others and is never starved. What
 computes in it, or in its sandbox, runs under SCHED_IDLE: whoever wakes up takes the CPU from it at
 once, where he would wait for the end of a nice thread's slice, at each of the dozen wake-ups of a
-request (`man 7 sched`; create p99 85 ms nice, 45 ms idle). Linux weighs sessions and cgroups before
-threads, so this holds among processes of one session, as the local stack's are; containers have
-weights of their own (`compose.yaml`).
+request (`man 7 sched`; create p99 80 to 90 ms nice, 45 to 60 ms idle). Linux weighs sessions and
+cgroups before threads, so this holds among processes of one session, as the local stack's are;
+containers have weights of their own (`compose.yaml`).
 """
 
 import contextlib

@@ -43,8 +43,7 @@ class Child:
 
     def wait(self) -> None:
         """Wait for its end."""
-        while self.is_alive():
-            time.sleep(ASK_S)
+        wait(self.process)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; SIGKILL reaches the whole group."""
@@ -131,8 +130,7 @@ class Children:
         """Stop what is left and let the guardian go."""
         self.stop(list(self._alive))
         self._pipe.close()
-        while is_alive(self._guardian):
-            time.sleep(ASK_S)
+        wait(self._guardian)
 
     @property
     def _pipe(self) -> IO[bytes]:
@@ -190,6 +188,12 @@ def is_alive(process: subprocess.Popen[bytes]) -> bool:
         else:
             process.returncode = os.waitstatus_to_exitcode(status) if pid else None
     return process.returncode is None
+
+
+def wait(process: subprocess.Popen[bytes]) -> None:
+    """Wait for its end."""
+    while is_alive(process):
+        time.sleep(ASK_S)
 
 
 def _last_line(log: Path) -> str:
