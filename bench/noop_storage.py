@@ -9,6 +9,10 @@ def put(_key: str, _body: IO[bytes], *, content_type: str = "") -> None:
     """Take an object."""
 
 
+def delete(_key: str) -> None:
+    """Delete nothing."""
+
+
 def delete_prefix(_prefix: str) -> None:
     """Delete nothing."""
 
@@ -20,5 +24,6 @@ def ping() -> None:
 def install() -> None:
     """Stand in for the real storage in this process."""
     storage.put = put
+    storage.delete = delete
     storage.delete_prefix = delete_prefix
     storage.ping = ping

@@ -4,10 +4,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import TextClause, func, select, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
-
-from shared.models import OwedDeletion
 
 OWE = text("""
 INSERT INTO deletions (prefix, due_at) VALUES (:prefix, now() + make_interval(secs => :delay_s))
@@ -17,6 +15,12 @@ MEDIA, RAW = "media", "raw"  # what a clip's and an upload's folder always hold
 MOST_STILLS = 3
 STILLS = tuple(f"{MEDIA}.moment-{n}.jpg" for n in range(1, MOST_STILLS + 1))  # beside the media
 FORGET = text("DELETE FROM deletions WHERE prefix = :prefix RETURNING prefix")
+TAKE_DUE = text("""
+DELETE FROM deletions
+ WHERE prefix IN (SELECT prefix FROM deletions WHERE due_at <= now()
+                   ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED)
+RETURNING prefix
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +151,12 @@ def forget(session: Session, prefix: str) -> bool:
     return session.execute(FORGET, {"prefix": prefix}).first() is not None
 
 
-def due(session: Session, *, most: int) -> list[str]:
-    """List prefixes whose deletion is due; two sweeps never get the same."""
-    query = select(OwedDeletion.prefix).where(OwedDeletion.due_at <= func.now())
-    query = query.order_by(OwedDeletion.due_at).limit(most).with_for_update(skip_locked=True)
-    return list(session.scalars(query))
+def take_due(session: Session, *, most: int) -> list[str]:
+    """Take prefixes whose deletion is due; two sweeps never get the same.
+
+    They are owed again if the transaction does not commit.
+    """
+    return list(session.scalars(TAKE_DUE, {"most": most}))
 
 
 def sure_keys(prefix: str) -> list[str]:
@@ -166,6 +171,11 @@ def sure_keys(prefix: str) -> list[str]:
         return [prefix]
     names = {"clips": [MEDIA, *STILLS], "uploads": [RAW]}
     return [prefix + name for name in names.get(prefix.partition("/")[0], [])]
+
+
+def is_sure(prefix: str) -> bool:
+    """Tell whether nothing but `sure_keys` can lie under a prefix: an artifact, put at once."""
+    return prefix.startswith("artifacts/") and not prefix.endswith("/")
 
 
 def clip_prefix(clip_id: uuid.UUID) -> str:

@@ -112,7 +112,7 @@ RESERVE_ANYWAY = _reserve(NEVER)
 # With `synchronous_commit` off, until the statement's commit, nobody waits for the disk and a crash
 # of Postgres may undo what was written. That is safe in CLAIM and CONTINUE: whoever goes on from
 # the state before takes a new token, which shuts the old one out. Neither may show progress, which
-# would fall.
+# would fall; nor may the disk forget that an artifact's deletion is owed.
 
 CLAIM = text("""
 WITH claimed AS (
@@ -122,15 +122,21 @@ WITH claimed AS (
            started_at = coalesce(started_at, now())
      WHERE id = :job_id AND status = 'queued' AND step = :step AND due_at <= now()
        AND (expires_at IS NULL OR expires_at > now())
-    RETURNING *),
+    RETURNING *, 'artifacts/' || id || '/' || CAST(:hands_to AS text) || '-' || attempts || '-'
+                 || left(CAST(lease_token AS text), 8) AS output_key),
 answered AS (DELETE FROM outbox USING claimed WHERE outbox.job_id = claimed.id),
+owed AS (
+    INSERT INTO deletions (prefix, due_at)
+    SELECT output_key, now() + make_interval(secs => :abandoned_after_s) FROM claimed
+     WHERE output_key IS NOT NULL),
 logged AS (
     INSERT INTO step_attempts (job_id, step, attempt, lease_token, worker)
     SELECT id, step, attempts, lease_token, :worker FROM claimed
-    RETURNING set_config('synchronous_commit', 'off', true))
+    RETURNING set_config('synchronous_commit', CASE WHEN CAST(:hands_to AS text) IS NULL
+        THEN 'off' ELSE current_setting('synchronous_commit') END, true))
 SELECT claimed.id AS job_id, lease_token AS token, step, attempts AS attempt, claimed.account_id,
        clip_id, storage_key AS clip_key, species, coalesce(breed, '') AS breed, artifact_key,
-       claimed.bundle
+       output_key, claimed.bundle
   FROM claimed JOIN clips ON clips.id = clip_id JOIN pets ON pets.id = clips.pet_id
 """)
 
@@ -155,16 +161,6 @@ SELECT id, :step, attempts, lease_token, worker FROM moved, done
 RETURNING job_id, set_config('synchronous_commit', 'off', true)
 """)
 
-MARK_ARTIFACTS = text("""
-WITH marked AS (
-    UPDATE jobs SET stores_artifacts = true
-     WHERE id = :job_id AND lease_token = :token RETURNING id),
-owed AS (
-    INSERT INTO deletions (prefix, due_at)
-    SELECT :artifact_key, now() + make_interval(secs => :abandoned_after_s) FROM marked)
-SELECT id FROM marked
-""")
-
 
 # Stills are put before the assessment that shows them; without it they must go again.
 MARK_STILLS = text("""
@@ -185,8 +181,7 @@ WITH ended AS (
            progress = CASE WHEN :status = 'succeeded' THEN 100 ELSE progress END,
            error_code = :error_code, error_detail = :error_detail
      WHERE {whose}
-    RETURNING id, account_id, clip_id, finished_at, error_code, error_detail, stores_artifacts,
-              artifact_key,
+    RETURNING id, account_id, clip_id, finished_at, error_code, error_detail, artifact_key,
               old.lease_token AS token),
 unrung AS (DELETE FROM outbox USING ended WHERE outbox.job_id = ended.id),
 logged AS (
@@ -194,7 +189,6 @@ logged AS (
       FROM ended WHERE lease_token = ended.token AND step_attempts.finished_at IS NULL),
 doomed AS (
     INSERT INTO deletions (prefix, due_at)
-    SELECT 'artifacts/' || id || '/', now() FROM ended WHERE stores_artifacts UNION ALL
     SELECT artifact_key, now() FROM ended WHERE artifact_key IS NOT NULL
     ON CONFLICT (prefix) DO NOTHING),
 happened AS (

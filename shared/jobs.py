@@ -61,12 +61,9 @@ class Lease:
     clip_key: str
     species: str
     breed: str  # '' where nobody told
-    artifact_key: str | None
+    artifact_key: str | None  # what the claimed step reads
+    output_key: str | None  # where to put what another worker goes on with; each attempt its own
     bundle: str | None
-
-    def artifact_key_of(self, step: Step) -> str:
-        """Name the artifact that `step` will read; no two attempts share one."""
-        return f"artifacts/{self.job_id}/{step}-{self.attempt}-{self.token.hex[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +254,16 @@ def retry(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
 # --- for a worker that holds a lease ---------------------------------------------------------
 
 
-def claim(way: Way, job_id: uuid.UUID, step: Step, *, worker: str) -> Lease | None:
-    """Take a queued job, counting the attempt before any work; None when there is nothing to do."""
+def claim(
+    way: Way, job_id: uuid.UUID, step: Step, *, worker: str, hands_to: Step | None = None
+) -> Lease | None:
+    """Take a queued job, counting the attempt before any work; None when there is nothing to do.
+
+    The artifact of a worker that will hand over is owed its deletion from now until it is taken: it
+    may be put by a worker that then dies, or when the job has ended.
+    """
     values = {"job_id": job_id, "step": step, "worker": worker, "lease_s": settings().lease_s}
+    values |= {"hands_to": hands_to, "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
     row = ways.row(way, sql.CLAIM, values)
     return None if row is None else Lease(**{**row._asdict(), "step": Step(row.step)})
 
@@ -275,15 +279,6 @@ def continue_to(way: Way, lease: Lease, step: Step) -> Lease:
     return replace(lease, step=step)
 
 
-def mark_artifacts(way: Way, lease: Lease, *, key: str) -> None:
-    """Owe, before it is put, the deletion of an artifact that nobody takes. Raises LeaseLost.
-
-    Its worker may die between the put and the hand-over, or put it when the job has ended.
-    """
-    values = {"artifact_key": key, "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
-    _fenced(way, sql.MARK_ARTIFACTS, lease, values)
-
-
 def mark_stills(way: Way, lease: Lease) -> None:
     """Owe, before they are put, the deletion of stills that nothing shows. Raises LeaseLost."""
     values = {"prefix": stills_prefix(lease), "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
@@ -295,9 +290,9 @@ def stills_prefix(lease: Lease) -> str:
     return f"{lease.clip_key}.moment-"
 
 
-def hand_over(way: Way, lease: Lease, step: Step, *, key: str, progress: int) -> None:
-    """Queue the next step, which reads the artifact stored under `key`. Raises LeaseLost."""
-    values = {"step": step, "artifact_key": key, "progress": progress}
+def hand_over(way: Way, lease: Lease, step: Step, *, progress: int) -> None:
+    """Queue the next step, which reads the artifact under the `output_key`. Raises LeaseLost."""
+    values = {"step": step, "artifact_key": lease.output_key, "progress": progress}
     _fenced(way, sql.HAND_OVER, lease, values | {"re_ring_s": settings().re_ring_s})
     outbox.ring_after_commit(way, lease.job_id, Queue(step))
 

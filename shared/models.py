@@ -256,7 +256,6 @@ class Job(Base):
     step: Mapped[str] = mapped_column(server_default=Step.EXTRACT)
     resume_step: Mapped[str] = mapped_column(server_default=Step.EXTRACT)
     artifact_key: Mapped[str | None]  # what resume_step reads; None: the clip itself
-    stores_artifacts: Mapped[bool] = mapped_column(server_default=text("false"))
     progress: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     transient_failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")

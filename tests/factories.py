@@ -127,10 +127,13 @@ def read_job(job_id: uuid.UUID) -> Job:
         return session.get_one(Job, job_id)
 
 
-def claim(job: Job, step: Step | None = None, *, worker: str = "test") -> Lease:
+def claim(
+    job: Job, step: Step | None = None, *, worker: str = "test", hands_to: Step | None = None
+) -> Lease:
     """Take a job; it must be there to be taken."""
+    step = step or Step(job.step)
     with transaction() as session:
-        lease = jobs.claim(session, job.id, step or Step(job.step), worker=worker)
+        lease = jobs.claim(session, job.id, step, worker=worker, hands_to=hands_to)
     assert lease is not None
     return lease
 

@@ -86,14 +86,18 @@ def delete_objects() -> None:
     while True:
         with transaction() as session:
             take_time(session)  # storage may be slow
-            prefixes = deletions.due(session, most=DELETIONS_AT_ONCE)
+            prefixes = deletions.take_due(session, most=DELETIONS_AT_ONCE)
             for prefix in prefixes:
-                for key in deletions.sure_keys(prefix):
-                    storage.delete(key)
-                storage.delete_prefix(prefix)
-                deletions.forget(session, prefix)
+                _delete_objects(prefix)
         if len(prefixes) < DELETIONS_AT_ONCE:
             return
+
+
+def _delete_objects(prefix: str) -> None:
+    for key in deletions.sure_keys(prefix):
+        storage.delete(key)
+    if not deletions.is_sure(prefix):
+        storage.delete_prefix(prefix)
 
 
 def follow_histories() -> None:

@@ -30,7 +30,9 @@ def work(job_id: str, step: Step, *, served: frozenset[Step]) -> None:
     """Answer a ring: take the job if it is still there to be taken, and do what can be done."""
     worker = f"{socket.gethostname()}:{os.getpid()}"
     with single() as way:
-        lease = jobs.claim(way, uuid.UUID(job_id), step, worker=worker)
+        lease = jobs.claim(
+            way, uuid.UUID(job_id), step, worker=worker, hands_to=_hands_to(step, served)
+        )
     if lease is None:
         return
     with (
@@ -41,6 +43,14 @@ def work(job_id: str, step: Step, *, served: frozenset[Step]) -> None:
             _settle(lease, heartbeat, served)
         except LeaseLost:
             log.info("lease_lost")
+
+
+def _hands_to(step: Step, served: frozenset[Step]) -> Step | None:
+    """Tell at which step another worker goes on; None when this one serves all that follow."""
+    following = step.next
+    while following in served:
+        following = following.next
+    return following
 
 
 def _settle(lease: Lease, heartbeat: Heartbeat, served: frozenset[Step]) -> None:
@@ -112,13 +122,12 @@ def _keep_stills(work: Work, paths: list[Path]) -> None:
 
 def _hand_over(work: Work, step: Step, data: steps.Data) -> None:
     """Store what `step` reads and queue it for a worker that serves it."""
-    key = work.lease.artifact_key_of(step)
-    with single() as way:
-        jobs.mark_artifacts(way, work.lease, key=key)
+    key = work.lease.output_key
+    assert key is not None
     steps.store(work, data, key)
     try:
         with single() as way:
-            jobs.hand_over(way, work.lease, step, key=key, progress=work.heartbeat.progress)
+            jobs.hand_over(way, work.lease, step, progress=work.heartbeat.progress)
     except LeaseLost:
         storage.delete_prefix(key)  # the job may have ended, and its artifacts gone, before our put
         raise

@@ -22,7 +22,7 @@ from tests.chaos.control import Action, Control
 
 SAY_WHO_ACTS = text("SELECT set_config('chaos.acting', :token, false)")  # a verb may be alone
 MOST_HIT_ATTEMPTS = 2  # the rest of the cap is for faults at random times
-LEASED = ("continue_to", "mark_artifacts", "hand_over", "succeed", "fail", "retry_later")
+LEASED = ("continue_to", "hand_over", "succeed", "fail", "retry_later")
 ALSO_ACTING = ("beat", "hand_back")
 CLAIM = ("claim.before", "claim.inside", "claim.committed")
 STEPS = ("extract", "encode", "fuse")
@@ -41,11 +41,7 @@ OF_SPLIT_WORKERS = (
     "store.after",
     "load.before",
     "load.after",
-    *(
-        f"{verb}.{side}"
-        for verb in ("mark_artifacts", "hand_over")
-        for side in ("before", "inside", "committed")
-    ),
+    *(f"hand_over.{side}" for side in ("before", "inside", "committed")),
 )
 OF_THE_API = (
     "reserve.inside",

@@ -13,7 +13,6 @@ from worker import sweep
 FENCED = (
     "BEAT",
     "CONTINUE",
-    "MARK_ARTIFACTS",
     "HAND_OVER",
     "END_HELD",
     "END_WELL",

@@ -17,7 +17,7 @@ def owe(*prefixes, delay_s=0):
 
 def due(most=10):
     with transaction() as session:
-        return deletions.due(session, most=most)
+        return deletions.take_due(session, most=most)
 
 
 def test_a_deletion_is_due_when_its_delay_has_passed():
@@ -43,8 +43,8 @@ def test_a_deletion_can_be_taken_back_once():
 def test_two_sweeps_never_get_the_same_prefix():
     owe("a/", "b/", "c/")
     with transaction() as first, transaction() as second:
-        taken = deletions.due(first, most=2)
-        others = deletions.due(second, most=2)
+        taken = deletions.take_due(first, most=2)
+        others = deletions.take_due(second, most=2)
     assert len(taken) == 2
     assert set(taken) | set(others) == {"a/", "b/", "c/"}
     assert not set(taken) & set(others)
@@ -53,8 +53,7 @@ def test_two_sweeps_never_get_the_same_prefix():
 def test_an_upload_whose_deletion_the_sweep_has_begun_cannot_be_accepted():
     owe("clips/x/")
     with transaction() as sweep:
-        assert deletions.due(sweep, most=1) == ["clips/x/"]
-        deletions.forget(sweep, "clips/x/")
+        assert deletions.take_due(sweep, most=1) == ["clips/x/"]
     with transaction() as session:
         assert not deletions.forget(session, "clips/x/")
 

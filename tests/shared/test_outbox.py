@@ -93,9 +93,9 @@ def accept(way, pet):
 
 def test_a_hand_over_rings_the_next_queue():
     job = make_job()
-    lease = claim(job)
+    lease = claim(job, hands_to=Step.ENCODE)
     with transaction() as session:
-        jobs.hand_over(session, lease, Step.ENCODE, key="k", progress=85)
+        jobs.hand_over(session, lease, Step.ENCODE, progress=85)
     assert eventually(lambda: messages(Queue.ENCODE) == [str(job.id)])
 
 

@@ -91,7 +91,10 @@ def of_query(query):
 
 FENCED = {"job_id": uuid.uuid4(), "token": uuid.uuid4(), "step": "extract", "progress": 1}
 STATEMENTS = {
-    "claim": (job_statements.CLAIM, FENCED | {"worker": "w", "lease_s": 30.0}),
+    "claim": (
+        job_statements.CLAIM,
+        FENCED | {"worker": "w", "lease_s": 30.0, "hands_to": "encode", "abandoned_after_s": 1.0},
+    ),
     "beat": (job_statements.BEAT, FENCED | {"lease_s": 30.0}),
     "continue": (job_statements.CONTINUE, FENCED | {"lease_s": 30.0}),
     "hand over": (job_statements.HAND_OVER, FENCED | {"artifact_key": "k", "re_ring_s": 10.0}),
