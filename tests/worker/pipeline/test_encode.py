@@ -1,5 +1,6 @@
 """The encoders: log-mel against Whisper's own filters, the graph against its definition."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 from tests.clips import SAMPLES
 from worker.pipeline.encode import Encoding, VisionEncoder, encode, load, save
 from worker.pipeline.encode.mel import log_mel, mel_filters
-from worker.pipeline.encode.stage import EncodeModels, Presence, by_window
+from worker.pipeline.encode.stage import EncodeModels, Presence, by_window, few_ahead
 from worker.pipeline.encode.whisper import position_table
 from worker.pipeline.encode.whisper_graph import encoder_graph
 from worker.pipeline.extract import ArtifactInvalid
+from worker.pipeline.runtime import AT_ONCE
 
 WIDTH, HEADS, LAYERS = 24, 2, 1
 LOUD = replace(SAMPLES["talking_owner"], duration_s=2.2, width=160, height=96)
@@ -71,6 +73,20 @@ def test_the_graph_computes_what_whispers_module_computes(noise):
     session = ort.InferenceSession(encoder_graph(made, LAYERS, HEADS).SerializeToString())
     ours = session.run(None, {"mel": mel, "positions": made["positional_embedding"][None]})[0]
     assert np.abs(ours - theirs).max() < 1e-4
+
+
+def test_pictures_are_handed_over_a_few_at_once_so_that_sound_goes_before_the_rest():
+    begun = []
+
+    def run(number: int) -> int:
+        begun.append(number)
+        return -number
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = few_ahead(pool, run, range(7))
+        assert next(found) == 0
+        assert len(begun) <= AT_ONCE
+        assert list(found) == [-number for number in range(1, 7)]
 
 
 def test_missing_networks_leave_their_part_out_and_say_why(measured):

@@ -1,7 +1,9 @@
 """The second step: numbers for learned bundles. A missing network leaves its part out."""
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from worker.pipeline.architectures.inputs import SEQUENCE_FRAMES
 from worker.pipeline.encode.vision import WIDTH as VISION_WIDTH
-from worker.pipeline.encode.vision import VisionEncoder
+from worker.pipeline.encode.vision import Pictures, Rows, VisionEncoder
 from worker.pipeline.encode.whisper import SUMMARY as AUDIO_WIDTH
 from worker.pipeline.encode.whisper import AudioEncoder, summary
 from worker.pipeline.encode.whisper import Each as EachPart
@@ -77,10 +79,11 @@ def encode(extracted: Extract, models: EncodeModels, *, faces: bool = True) -> E
     why_no_audio = audio_missing(extracted, models)
     with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as beside:
         coming = None if why_no_audio else beside.submit(hear, extracted, models, pool.map)
-        vision = models.vision.encode(extracted.pictures, pool.map) if models.vision else None
+        each = functools.partial(few_ahead, pool)
+        vision = models.vision.encode(extracted.pictures, each) if models.vision else None
         face = None
         if faces and models.vision and extracted.face_pictures is not None:
-            face = models.vision.encode(extracted.face_pictures, pool.map)
+            face = models.vision.encode(extracted.face_pictures, each)
         audio, windows = coming.result() if coming else (None, None)
     no_face = "weights not found" if faces else NO_READER
     presence = Presence(
@@ -94,6 +97,23 @@ def encode(extracted: Extract, models: EncodeModels, *, faces: bool = True) -> E
     posture = None if presence.pose else extracted.posture
     rows, known = (posture.rows, posture.known) if posture else (None, None)
     return Encoding(presence, vision, audio, rows, known, windows, face)
+
+
+def few_ahead(
+    pool: ThreadPoolExecutor, run: Callable[[Pictures], Rows], given: Iterable[Pictures]
+) -> Iterator[Rows]:
+    """Run as `pool.map` does, but no more at once than the pool has threads.
+
+    What is asked for meanwhile goes before the rest: the sound, whose parts are twice as long as a
+    batch of pictures, would else come last, and one thread wait for the other.
+    """
+    ahead: deque[Future[Rows]] = deque()
+    for one in given:
+        if len(ahead) == AT_ONCE:
+            yield ahead.popleft().result()
+        ahead.append(pool.submit(run, one))
+    for future in ahead:
+        yield future.result()
 
 
 def hear(
