@@ -1,0 +1,63 @@
+"""What a worker takes from the broker, and when."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+
+import pytest
+
+from shared import queue
+from shared.queue import Queue
+
+COMMAND = [
+    *(sys.executable, "-m", "celery", "-A", "tests.worker.slow_worker", "worker"),
+    *("--pool", "prefork", "--concurrency", "2", "-Q", "fuse", "--without-mingle"),
+]
+
+
+@pytest.fixture
+def is_started(tmp_path):
+    """The file that lets the worker's processes go on with their start."""
+    return tmp_path / "started"
+
+
+@pytest.fixture
+def worker(servers, is_started, tmp_path):
+    """A worker in a process of its own, which is ready while its pool is not."""
+    said = tmp_path / "said"
+    environment = os.environ | {"SLOW_UNTIL": str(is_started), "PYTHONWARNINGS": "ignore"}
+    with (
+        said.open("w") as log,
+        subprocess.Popen(COMMAND, env=environment, stdout=log, stderr=log) as process,
+    ):
+        assert eventually(lambda: " ready." in said.read_text()), said.read_text()
+        yield process
+        is_started.touch()
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def eventually(holds, within_s=60):
+    until = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        threading.Event().wait(0.05)
+    return True
+
+
+def waiting():
+    return queue.lengths()[Queue.FUSE]
+
+
+def test_a_ring_stays_in_the_queue_until_a_process_is_ready_for_it(worker, is_started):
+    queue._redis().flushall()
+    queue.ring(Queue.FUSE, uuid.uuid4())
+    threading.Event().wait(1.5)  # an idle worker takes it within milliseconds
+    assert waiting() == 1
+    is_started.touch()
+    assert eventually(lambda: waiting() == 0)
