@@ -25,7 +25,7 @@ CLOSED_PORT_URL = "postgresql+psycopg://nobody:none@127.0.0.1:9/none"
 
 
 def module_of(command):
-    return command[command.index("-m") + 1] if "-m" in command else "cli.main"
+    return command[command.index("-m") + 1] if "-m" in command else "cli.__main__"
 
 
 def queues_of(name):

@@ -17,7 +17,7 @@ from cli.localstack import ports
 from tests.cli import processes
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "from cli.main import main; main()", "up"]
+COMMAND = [sys.executable, "-m", "cli", "up"]
 
 
 ENDS_POSTGRES = """
