@@ -1,7 +1,6 @@
 """What gunicorn reads (`-c python:api.server`): processes, limits, patience with slow clients."""
 
 import contextlib
-import gc
 import json
 import logging
 import socket
@@ -19,9 +18,11 @@ from api.errors import document, status_of
 from api.watch import watch
 from shared import db, queue, storage
 from shared.errors import HeadersTooLarge, LineTooLong, RequestMalformed, TailTrendError
+from shared.memory import share_arenas, spare_what_is_loaded
 from shared.settings import settings
 
 wsgi_app = "api.app:create_app()"
+preload_app = True  # read once: the processes share it, and one that is killed is replaced at once
 worker_class = "api.server.Worker"
 workers = 2
 threads = 32  # of a process; settings().poll_waiters of them may wait for jobs
@@ -92,6 +93,8 @@ def when_ready(server: Any) -> None:  # noqa: ANN401
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             listener.sock.setsockopt(socket.SOL_SOCKET, option, idle)
     logging.getLogger("gunicorn.error").addFilter(_is_news)
+    share_arenas()
+    spare_what_is_loaded()
 
 
 def post_worker_init(_: Any) -> None:  # noqa: ANN401
@@ -106,16 +109,6 @@ def post_worker_init(_: Any) -> None:  # noqa: ANN401
         with contextlib.suppress(TailTrendError):
             connect()
     spare_what_is_loaded()
-
-
-def spare_what_is_loaded() -> None:
-    """Keep the collector from walking what stays for good.
-
-    175 000 objects of libraries make each full collection 100 ms long, and every fourteenth page
-    of fifty assessments causes one.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

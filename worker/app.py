@@ -9,6 +9,8 @@ from typing import Any
 from celery import signals
 from celery.concurrency import thread as threads
 
+from shared import storage
+from shared.memory import spare_what_is_loaded
 from shared.models import Step
 from worker import deciders, deliverer, folders, priority, steps, tasks
 from worker.consumer import app
@@ -38,6 +40,12 @@ for _step in Step:
 def sweeper() -> Sweeper:
     """Keep this process's sweep."""
     return Sweeper()
+
+
+@signals.worker_init.connect
+def _before_forks(**_: object) -> None:
+    storage.client()  # 11 MB, and no connection yet
+    spare_what_is_loaded()
 
 
 @signals.worker_process_init.connect

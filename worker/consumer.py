@@ -7,6 +7,7 @@ from celery import Celery, signals
 from celery.worker.request import Request
 
 from shared import logs, queue
+from shared.memory import share_arenas
 from shared.queue import Queue
 from worker.heartbeat import stopping
 
@@ -50,6 +51,11 @@ def _configure_logs(**_: object) -> None:
     # Two lines a ring that name no job; what happens to a job is logged by us.
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@signals.worker_init.connect
+def _hold_less(**_: object) -> None:
+    share_arenas()
 
 
 @signals.worker_shutting_down.connect

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import ClipTooDemanding, DiskFull, TailTrendError
+from shared.memory import give_back, share_arenas
 from shared.settings import settings
 from worker import priority
 from worker.pipeline import extract, run
@@ -27,6 +28,7 @@ def main() -> None:
     """Serve requests until stdin closes or the parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     priority.go_last()
+    share_arenas()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # a library that prints must not speak for us
     chosen = settings()
@@ -40,6 +42,7 @@ def main() -> None:
     for line in sys.stdin:
         limit_cpu()
         measure(json.loads(line), models, answer)
+        give_back()
 
 
 def measure(

@@ -14,6 +14,7 @@ from shared import jobs, storage
 from shared.db import single, transaction
 from shared.errors import ClockWrong, DiskFull, InputError
 from shared.jobs import Lease, LeaseLost
+from shared.memory import give_back
 from shared.models import Step
 from worker import folders, steps
 from worker.heartbeat import Heartbeat, WorkerStopping, stopping
@@ -43,6 +44,7 @@ def work(job_id: str, step: Step, *, served: frozenset[Step]) -> None:
             _settle(lease, heartbeat, served)
         except LeaseLost:
             log.info("lease_lost")
+    give_back()
 
 
 def _hands_to(step: Step, served: frozenset[Step]) -> Step | None:

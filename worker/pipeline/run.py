@@ -8,6 +8,7 @@ from time import perf_counter
 
 import structlog
 
+from shared.memory import give_back
 from worker.pipeline import bundles
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.encode import EncodeModels, encode, find_graph, load_encoders
@@ -20,7 +21,7 @@ from worker.pipeline.extract.mmod_file import NetworkUnreadable, read_mmod
 from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.extract.taps import Taps
 from worker.pipeline.fuse import Assessment, fuse
-from worker.pipeline.runtime import AT_ONCE, compute_alone, give_back
+from worker.pipeline.runtime import AT_ONCE, compute_alone
 from worker.pipeline.weights import places_of
 
 log = structlog.get_logger(__name__)

@@ -1,7 +1,6 @@
 """Runs a network: ONNX Runtime on CPU, torch on a GPU. Knows arrays by name, no architecture."""
 
 import contextlib
-import ctypes
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -40,6 +39,7 @@ class OnnxNetwork:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = False  # as fast without, and 70 MB less in a worker
         options.log_severity_level = 3  # a file may declare batch 1 and run any
         source = graph if isinstance(graph, bytes) else str(graph)
         self.session = ort.InferenceSession(
@@ -62,12 +62,6 @@ def compute_alone() -> None:
     """
     cv2.setNumThreads(1)
     threadpool_limits(limits=1, user_api="blas")
-
-
-def give_back() -> None:
-    """Give the system what loading networks has freed, some 15 MB: glibc keeps it."""
-    with contextlib.suppress(AttributeError, OSError):  # another C library has no such call
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class TorchNetwork:

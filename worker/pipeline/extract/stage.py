@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from shared.memory import give_back
 from worker.pipeline.extract import artifact, pose_artifact, stills
 from worker.pipeline.extract.ahead import Ahead
 from worker.pipeline.extract.crop import CROP_PX, crops
@@ -37,7 +38,7 @@ from worker.pipeline.extract.sound import Sound, measure_sound
 from worker.pipeline.extract.tag import Call, SoundTagger, Tags, name_calls
 from worker.pipeline.extract.travel import follow_body
 from worker.pipeline.extract.windows import COLUMNS, Windows, measure_windows
-from worker.pipeline.runtime import AT_ONCE, give_back
+from worker.pipeline.runtime import AT_ONCE
 
 LARGE_PX = 1920 * 1088
 DECODING_SHARE = 0.7  # of the step's progress; what remains is measuring
