@@ -39,7 +39,7 @@ from shared.ways import Way
 BACKOFF_FIRST_S = 2.0
 BACKOFF_FACTOR = 4.0
 BACKOFF_LONGEST_S = 300.0
-ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease: nobody puts it after that
+ARTIFACT_ABANDONED_AFTER_S = 3600.0  # far longer than a lease or a step: nobody puts it after that
 
 ROOM_RETRY_S = 10
 

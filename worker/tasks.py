@@ -126,6 +126,7 @@ def _hand_over(work: Work, step: Step, data: steps.Data) -> None:
     """Store what `step` reads and queue it for a worker that serves it."""
     key = work.lease.output_key
     assert key is not None
+    work.heartbeat.check()  # nothing is put for a job that somebody else has
     steps.store(work, data, key)
     try:
         with single() as way:

@@ -105,6 +105,21 @@ def test_workers_of_one_step_each_hand_over_by_artifacts_that_are_gone_afterward
     storage.get(keys[0], tmp_path / "there")  # until the sweep does what is owed
 
 
+def test_nothing_is_put_for_a_job_that_is_known_to_be_somebody_elses(
+    submit, small_clip, monkeypatch
+):
+    put = []
+    monkeypatch.setattr(steps, "store", lambda *args: put.append(args))
+
+    def lose(work, data):
+        work.heartbeat._lost.set()
+        return data
+
+    monkeypatch.setitem(steps.RUN, Step.EXTRACT, lose)
+    tasks.work(str(submit(small_clip)), Step.EXTRACT, served=frozenset({Step.EXTRACT}))
+    assert put == []
+
+
 def extract_and_spoil(job_id: uuid.UUID) -> str:
     """Do the first step and put what no version of this pipeline wrote where the second reads."""
     tasks.work(str(job_id), Step.EXTRACT, served=frozenset({Step.EXTRACT}))

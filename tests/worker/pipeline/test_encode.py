@@ -85,6 +85,7 @@ def test_pictures_are_handed_over_a_few_at_once_so_that_sound_goes_before_the_re
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = few_ahead(pool, run, range(7))
         assert next(found) == 0
+        pool.submit(int).result()  # sound, say: it waits for what was handed over, and no more
         assert len(begun) <= AT_ONCE
         assert list(found) == [-number for number in range(1, 7)]
 
