@@ -95,6 +95,7 @@ def run(plan: Plan, folder: Path) -> Outcome:
         never_reached = under_test.control.armed()
         under_test.control.disarm()
         under_test.run_until(lambda: is_settled(under_test), within_s=SETTLE_WITHIN_S)
+        undone = unsettled(under_test)  # now: another deletion may be due any moment
         under_test.run_until(lambda: recovery.is_quiet(under_test), within_s=10)
         watcher.stop()
         injector.close()
@@ -119,7 +120,7 @@ def run(plan: Plan, folder: Path) -> Outcome:
             doubled=invariants.doubled(evidence),
             requests_again=phone.asked_again,
             deliveries=len(receiver.log),
-            unsettled=unsettled(under_test),
+            unsettled=undone,
         )
 
 
