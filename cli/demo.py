@@ -20,7 +20,6 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from cli import simulated_pet
 from cli.client import ApiProblem, Client, connect
 from cli.localstack.environment import adopt
 from shared import accounts
@@ -85,6 +84,8 @@ def start(state: Path, port: int) -> subprocess.Popen[str]:
 
 def fill(told: dict[str, Any]) -> None:
     """Have the simulated pet in the account of the stack's key."""
+    from cli import simulated_pet  # takes longer to read than all other commands
+
     adopt({f"TAILTREND_{name.upper()}": told[name] for name in ("database_url", "broker_url")})
     with transaction() as session:
         account_id = accounts.verify_key(session, told["api_key"]).account_id

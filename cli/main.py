@@ -1,43 +1,69 @@
-"""The `tailtrend` command. Each subcommand lives in the module of its name."""
+"""The `tailtrend` command. Each subcommand lives in the module of its name, read when asked for."""
 
+import functools
 import sys
+from importlib import import_module, metadata
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from cli import (
-    analyze,
-    demo,
-    evaluate,
-    export,
-    health,
-    keys,
-    labels,
-    models,
-    prepare,
-    psql,
-    train,
-    up,
-)
 from shared.errors import TailTrendError
+from shared.memory import reading
+
+COMMANDS = (
+    *("up", "demo", "analyze", "prepare", "health", "psql"),
+    *("keys", "models", "export", "train", "labels", "evaluate"),
+)
+
+
+class Subcommands(TyperGroup):
+    """The subcommands, each read when it is asked for: all of them together take two seconds."""
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(**given | {"commands": dict.fromkeys(COMMANDS)})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - Typer's own
+        """Read one; None for another word."""
+        return read(cmd_name) if cmd_name in COMMANDS else None
+
+
+@functools.cache
+def read(name: str) -> Any:  # noqa: ANN401 - of Typer's own copy of click
+    """Read the module of a subcommand: its `app`, or else the function of its name."""
+    with reading():
+        module = import_module(f"cli.{name}")
+    parent = typer.Typer(add_completion=False)
+    if hasattr(module, "app"):
+        parent.add_typer(module.app, name=name)
+    else:
+        parent.command(name)(getattr(module, name))
+    return typer.main.get_group(parent).commands[name]
+
 
 app = typer.Typer(
+    cls=Subcommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
     help="Behavioural signals, an honest emotional state and a trend from short clips of a pet.",
 )
-app.command()(up.up)
-app.command()(demo.demo)
-app.command()(analyze.analyze)
-app.command()(prepare.prepare)
-app.command()(health.health)
-app.command()(psql.psql)
-app.add_typer(keys.app, name="keys")
-app.add_typer(models.app, name="models")
-app.command()(export.export)
-app.add_typer(train.app, name="train")
-app.add_typer(labels.app, name="labels")
-app.add_typer(evaluate.app, name="evaluate")
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tailtrend {metadata.version('tailtrend')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _start(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Tell the version.", is_eager=True, callback=_tell_version),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

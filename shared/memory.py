@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 
 M_ARENA_MAX = -8  # malloc.h
 ARENAS = 2
@@ -33,3 +34,14 @@ def spare_what_is_loaded() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Read modules without the collector, which takes a quarter of that time and finds nothing."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()

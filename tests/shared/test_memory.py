@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from shared.memory import spare_what_is_loaded
+from shared.memory import reading, spare_what_is_loaded
 
 COUNTS_ARENAS = """
 import ctypes, sys, threading
@@ -40,6 +40,19 @@ def test_the_collector_does_not_walk_what_was_loaded_at_the_start():
         assert len(gc.get_objects()) < loaded / 100
     finally:
         gc.unfreeze()
+
+
+def test_nothing_is_collected_while_modules_are_read():
+    with reading():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.unfreeze()
+
+
+def test_the_collector_goes_on_after_a_module_that_cannot_be_read():
+    with pytest.raises(ImportError), reading():
+        raise ImportError
+    assert gc.isenabled()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="arenas are glibc's")
