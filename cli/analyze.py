@@ -40,7 +40,7 @@ class Animal:
 
 
 def analyze(
-    clips: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips.")],
+    clips: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips.", exists=True)],
     species: Annotated[Species, typer.Option(help="The animal in the clips.")] = Species.dog,
     breed: Annotated[str, typer.Option(help="Its breed, for bundles that know of breeds.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a clip.")] = False,

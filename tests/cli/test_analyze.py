@@ -80,10 +80,10 @@ def test_the_table_names_every_clip(run, folder):
     assert "clip_unreadable" in result.stdout
 
 
-def test_a_file_that_is_not_there_gets_a_code(run, tmp_path):
+def test_a_file_that_is_not_there_is_a_mistake_in_the_command(run, tmp_path):
     result = run(tmp_path / "nothing.mp4", "--json")
-    assert result.exit_code == 0
-    assert json.loads(result.stdout)["error"]["code"] == "clip_unreadable"
+    assert result.exit_code == 2
+    assert "does not exist" in result.output
 
 
 def test_a_species_without_an_ethogram_is_refused(run, folder):
