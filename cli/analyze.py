@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from cli import answers
 from cli import explain as reasons
 from shared import logs
 from shared.errors import InputError
@@ -74,7 +74,11 @@ def analyze(
     if explain:
         explain_all(rows, pictures, Console(stderr=as_json))
     elif not as_json:
-        Console().print(table_of(rows))
+        Console().print(
+            answers.written(
+                (Path(row["clip"]).name, row.get("assessment"), row.get("error")) for row in rows
+            )
+        )
 
 
 def load(weights: Path | None, bundle: Path | None) -> "Models":
@@ -161,30 +165,3 @@ def progress_bar() -> Iterator[Show]:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         yield Show(bar)
-
-
-def table_of(rows: list[dict[str, Any]]) -> Table:
-    """Return the table for people."""
-    table = Table("clip", "state", "confidence", "signals", "what to do")
-    for row in rows:
-        table.add_row(Path(row["clip"]).name, *cells(row))
-    return table
-
-
-def cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Return a row's cells after the name."""
-    if "error" in row:
-        return row["error"]["code"], "", "", row["error"]["detail"]
-    said = row["assessment"]
-    signals = ", ".join(said["signals"])
-    if said["emotion"] is None:
-        return f"cannot tell: {said['abstention']['code']}", "", signals, said["abstention"]["text"]
-    kind = "calibrated" if said["calibrated"] else "uncalibrated"
-    sure = f"{said['confidence']:.2f} {kind}, {said['evidence']} evidence"
-    return named(said), sure, signals, said["recommendation"]["text"]
-
-
-def named(said: dict[str, Any]) -> str:
-    """Return the state, with what else cannot be excluded: "Anxious or Alert"."""
-    others = [one for one in said["set"] or () if one != said["emotion"]]
-    return " or ".join([said["emotion"], *others])

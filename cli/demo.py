@@ -1,4 +1,4 @@
-"""`tailtrend demo`: real clips through the real API of a local stack, results as a table."""
+"""`tailtrend demo`: real clips through the real API of a local stack, and what came out."""
 
 import json
 import re
@@ -18,8 +18,8 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
 
+from cli import answers
 from cli.client import ApiProblem, Client, connect
 from cli.localstack.environment import adopt
 from shared import accounts
@@ -57,7 +57,7 @@ def demo(
             fill(told)
         client = connect(told["api_url"], told["api_key"])
         rows = analyse(client, [one for path in clips for one in videos(path)])
-        console.print(table(rows))
+        console.print(answers.written(answer(clip, job) for clip, job in rows))
         if keep:
             console.print(f"pages {told['api_url']}/   sign in with the key")
             console.print(f"API   {told['api_url']}   docs {told['api_url']}/docs")
@@ -142,24 +142,6 @@ def follow(
     return [(clip, job) for (clip, _), job in zip(followed, found, strict=True)]
 
 
-def table(rows: list[tuple[Path, Job]]) -> Table:
-    """Draw the results."""
-    drawn = Table(title="Assessments")
-    for name in ("clip", "result", "seen and heard", "advice"):
-        drawn.add_column(name, overflow="fold")
-    for clip, job in rows:
-        drawn.add_row(clip.name, *cells(job))
-    return drawn
-
-
-def cells(job: Job) -> tuple[str, str, str]:
-    """Write one job's row."""
-    found = job["assessment"]
-    if found is None:
-        error = job["error"] or {"code": job["status"], "detail": ""}
-        return error["code"], error["detail"], ""
-    advice = found["recommendation"]["code"].replace("_", " ")
-    if found["emotion"] is None:
-        return found["abstention"]["code"], found["abstention"]["text"], advice
-    certainty = f"{found['confidence']:.0%}" if found["calibrated"] else found["evidence"]
-    return f"{found['emotion']} ({certainty})", ", ".join(found["signals"]), advice
+def answer(clip: Path, job: Job) -> answers.Answer:
+    """Return what a job has to say about its clip."""
+    return clip.name, job["assessment"], job["error"] or {"code": job["status"], "detail": ""}

@@ -188,6 +188,19 @@ def test_no_pet_and_several_pets_abstain(pet, code, measured):
     assert assess(changed(measured(SHORT)[0], pet=pet)).abstention.code == code
 
 
+def test_movement_is_nobodys_where_no_pet_was_found(measured):
+    extracted = measured(SHORT)[0]
+    seen, empty = (
+        assess(changed(extracted, pet=pet)) for pet in (SEEN, Pet((None,) * 5, 0.0, 0, None, 0.0))
+    )
+    moving = {said.name for said in (*seen.signal_details, *seen.against) if said.region == "body"}
+    assert moving
+    assert not moving & {said.name for said in (*empty.signal_details, *empty.against)}
+    assert "no cat or dog was found whose movement that could be" in {
+        why for _, why in empty.not_measurable
+    }
+
+
 def test_an_empty_room_without_a_detector_is_not_called_relaxed(measured):
     room = replace(SAMPLES["no_pet"], duration_s=3.0)
     said = assess(measured(room)[0])

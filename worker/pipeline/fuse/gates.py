@@ -1,6 +1,7 @@
 """Decides when nothing may be said about the animal, cheapest reason first."""
 
 from worker.pipeline.extract import Extract
+from worker.pipeline.extract.locate import Pet
 
 DARK_MEAN, DARK_P95 = 40 / 255, 80 / 255
 BLURRED = 0.12  # sharpness v / (v + 60): Laplacian variance of 8 at 320 px
@@ -16,8 +17,13 @@ def closed_gate(extracted: Extract) -> str | None:
         return "static_image"
     if quality.sharpness < BLURRED:
         return "too_blurry"
-    if pet.pet_frames_share is not None and pet.pet_frames_share < MIN_PET_SHARE:
+    if is_absent(pet):
         return "no_pet_visible"
     if pet.pets_seen is not None and pet.pets_seen > 1:
         return "multiple_pets"
     return None
+
+
+def is_absent(pet: Pet) -> bool:
+    """Tell whether a detector looked and found no pet; nobody's movement says anything then."""
+    return pet.pet_frames_share is not None and pet.pet_frames_share < MIN_PET_SHARE

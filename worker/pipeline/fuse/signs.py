@@ -17,6 +17,7 @@ from worker.pipeline.fuse.ethogram import (
     shared,
     standardised,
 )
+from worker.pipeline.fuse.gates import is_absent
 from worker.pipeline.fuse.pose_signs import read_pose
 
 UNSEEN = 0.8  # movement that may not be the pet's: no detector looked; by eye
@@ -75,6 +76,8 @@ def read(sign: Sign, extracted: Extract) -> Reading | Missing | None:
 
 def read_movement(key: str, extracted: Extract) -> Reading | Missing | None:
     """Read a sign of movement."""
+    if is_absent(extracted.facts.pet):
+        return Missing(key, "no cat or dog was found whose movement that could be")
     movement, span = extracted.facts.movement, extracted.facts.shots.span_s
     trust = seen_reliability(extracted)
     if movement.fit < MIN_FIT and key != "travel":
