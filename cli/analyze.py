@@ -74,11 +74,7 @@ def analyze(
     if explain:
         explain_all(rows, pictures, Console(stderr=as_json))
     elif not as_json:
-        Console().print(
-            answers.written(
-                (Path(row["clip"]).name, row.get("assessment"), row.get("error")) for row in rows
-            )
-        )
+        answers.show(Console(), [answer(row) for row in rows])
 
 
 def load(weights: Path | None, bundle: Path | None) -> "Models":
@@ -143,6 +139,11 @@ def result_of(
 
         annotate.write(path, draw, extracted, said, lambda f: show(f"drawing {draw.name}", f))
     return {"clip": str(path), "assessment": said}
+
+
+def answer(row: dict[str, Any]) -> answers.Answer:
+    """Return what a row of `--json` has to say about its clip."""
+    return Path(row["clip"]).name, row.get("assessment"), row.get("error")
 
 
 class Show:

@@ -1,17 +1,30 @@
 """Writes answers about clips for people: a few lines beside each clip's name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 Answer = tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]
 """A clip's name, its assessment as JSON, or else the error with its code and sentence."""
 
+LACKING = (
+    "Networks are missing, without which little is seen: `tailtrend models pull` fetches them, "
+    "`tailtrend models list` tells what each adds."
+)
+
+
+def show(console: Console, answers: Sequence[Answer]) -> None:
+    """Print all of them, and how to have the networks that they lack."""
+    console.print(written(answers))
+    if lack_networks(answers):
+        console.print(f"\n{LACKING}")
+
 
 def written(answers: Iterable[Answer]) -> Table:
-    """Return what a console prints of all of them."""
+    """Return what a console prints of the answers."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(overflow="fold", style="bold")
     table.add_column()
@@ -22,6 +35,12 @@ def written(answers: Iterable[Answer]) -> Table:
         for line in more:
             table.add_row("", Text(line))
     return table
+
+
+def lack_networks(answers: Iterable[Answer]) -> bool:
+    """Tell whether weight files are missing that would have shown more."""
+    reasons = [row["why"] for _, said, _ in answers if said for row in said["not_measurable"]]
+    return any("weights" in why for why in reasons)
 
 
 def lines_of(said: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> list[str]:

@@ -57,7 +57,7 @@ def demo(
             fill(told)
         client = connect(told["api_url"], told["api_key"])
         rows = analyse(client, [one for path in clips for one in videos(path)])
-        console.print(answers.written(answer(clip, job) for clip, job in rows))
+        answers.show(console, [answer(clip, job) for clip, job in rows])
         if keep:
             console.print(f"pages {told['api_url']}/   sign in with the key")
             console.print(f"API   {told['api_url']}   docs {told['api_url']}/docs")

@@ -9,6 +9,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
+from cli import answers
 from cli.main import app
 from shared.errors import BundleInvalid
 from shared.settings import settings
@@ -78,6 +79,15 @@ def test_the_table_names_every_clip(run, folder):
     assert result.exit_code == 0
     assert "good.mp4" in result.stdout
     assert "clip_unreadable" in result.stdout
+    assert "tailtrend models pull" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("why", "lacking"), [("weights not found", True), ("the clip has no sound track", False)]
+)
+def test_networks_are_offered_only_where_they_are_missing(why, lacking):
+    said = {"not_measurable": [{"name": "vision encoding", "why": why}]}
+    assert answers.lack_networks([("good.mp4", said, None)]) is lacking
 
 
 def test_a_file_that_is_not_there_is_a_mistake_in_the_command(run, tmp_path):
