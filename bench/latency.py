@@ -1,7 +1,7 @@
 """Create and poll at a fixed rate, beside workers that analyse real clips, and without a broker.
 
-A create waits for the disk four times: where a single write took 300 ms, so did some creates. With
-TMPDIR in memory (`/dev/shm`) there is no disk in it.
+A create waits for the disk several times: where a single write took 300 ms, so did some creates.
+With TMPDIR in memory (`/dev/shm`) there is no disk in it.
 """
 
 import os

@@ -6,7 +6,7 @@ INTERRUPTED = 130  # as a shell says it: 128 and SIGINT's number
 
 
 def main() -> None:
-    """Run the command line. Reading its modules takes a second: Ctrl-C in it ends as quietly."""
+    """Run the command line. Ctrl-C while its first modules are read ends as quietly as later."""
     try:
         from cli.main import main as run
 

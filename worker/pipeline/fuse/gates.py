@@ -25,5 +25,5 @@ def closed_gate(extracted: Extract) -> str | None:
 
 
 def is_absent(pet: Pet) -> bool:
-    """Tell whether a detector looked and found no pet; nobody's movement says anything then."""
+    """Tell whether a detector looked and saw a pet in next to no picture: what moves is not it."""
     return pet.pet_frames_share is not None and pet.pet_frames_share < MIN_PET_SHARE
