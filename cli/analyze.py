@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,21 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli import answers
 from cli import explain as reasons
+from cli.clips import Species, clips_in, species_of
 from shared import logs
 from shared.errors import InputError
 from shared.settings import settings
 
 if TYPE_CHECKING:  # its two seconds of imports are not for `tailtrend up`
     from worker.pipeline.run import Models
-
-SUFFIXES = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg", ".ts"}
-
-
-class Species(StrEnum):
-    """The species that an ethogram exists for."""
-
-    dog = "dog"
-    cat = "cat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,10 @@ class Animal:
 
 def analyze(
     clips: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips.", exists=True)],
-    species: Annotated[Species, typer.Option(help="The animal in the clips.")] = Species.dog,
+    species: Annotated[
+        Species | None,
+        typer.Option(help="The animal in the clips; else a cat where the file's name says so."),
+    ] = None,
     breed: Annotated[str, typer.Option(help="Its breed, for bundles that know of breeds.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a clip.")] = False,
     weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
@@ -59,15 +53,14 @@ def analyze(
     """Analyse clips on this machine and print what was seen, heard and concluded."""
     logs.configure()
     found = clips_in(clips)
-    if not found:
-        raise typer.BadParameter("no clips there")
     if draw is not None and len(found) > 1:
         raise typer.BadParameter("--draw takes one clip")
     models = load(weights, bundle)
     rows: list[dict[str, Any]] = []
     with progress_bar() as show:
         for path in found:
-            row = result_of(path, Animal(species, breed), models, show, draw)
+            animal = Animal(species or species_of(path), breed)
+            row = result_of(path, animal, models, show, draw)
             rows.append(row)
             if as_json:
                 typer.echo(json.dumps(row))
@@ -95,26 +88,13 @@ def explain_all(rows: list[dict[str, Any]], pictures: Path, console: Console) ->
     """Print each answer's reasons and draw its timeline."""
     pictures.mkdir(parents=True, exist_ok=True)
     for row in rows:
-        name = Path(row["clip"]).name
-        if "error" in row:
-            console.print(f"\n[bold]{name}[/bold]: {row['error']['code']}")
+        name, _, error = answer(row)
+        if error:
+            console.print(f"\n[bold]{name}[/bold]: {error['code']}")
             continue
-        picture = pictures / f"{Path(name).stem}.timeline.png"
+        picture = pictures / f"{Path(row['clip']).stem}.timeline.png"
         is_drawn = reasons.draw(row["assessment"], name, picture)
         reasons.show(console, name, row["assessment"], picture if is_drawn else None)
-
-
-def clips_in(paths: list[Path]) -> list[Path]:
-    """Return the files given, and the video files of the folders given, by name."""
-    found: list[Path] = []
-    for path in paths:
-        inside = (
-            sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-            if path.is_dir()
-            else [path]
-        )
-        found.extend(inside)
-    return found
 
 
 def result_of(
@@ -123,6 +103,7 @@ def result_of(
     """Return a clip's assessment, or the code and sentence of why there is none; draw it."""
     from worker.pipeline import run
 
+    row = {"clip": str(path), "species": animal.species}
     try:
         extracted, assessment = run.analyze_all(
             path,
@@ -132,18 +113,19 @@ def result_of(
             on_progress=lambda f: show(path.name, f),
         )
     except InputError as error:
-        return {"clip": str(path), "error": {"code": error.code, "detail": error.detail}}
+        return row | {"error": {"code": error.code, "detail": error.detail}}
     said = assessment.as_json()
     if draw is not None:
         from cli import annotate
 
         annotate.write(path, draw, extracted, said, lambda f: show(f"drawing {draw.name}", f))
-    return {"clip": str(path), "assessment": said}
+    return row | {"assessment": said}
 
 
 def answer(row: dict[str, Any]) -> answers.Answer:
     """Return what a row of `--json` has to say about its clip."""
-    return Path(row["clip"]).name, row.get("assessment"), row.get("error")
+    name = f"{Path(row['clip']).name} ({row['species']})"
+    return name, row.get("assessment"), row.get("error")
 
 
 class Show:

@@ -1,11 +1,12 @@
 """`tailtrend demo`: real clips through the real API of a local stack, and what came out."""
 
 import json
-import re
+import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,14 +22,14 @@ from rich.progress import (
 
 from cli import answers
 from cli.client import ApiProblem, Client, connect
+from cli.clips import Species, clips_in, species_of
+from cli.localstack.children import end_with
 from cli.localstack.environment import adopt
 from shared import accounts
 from shared.db import transaction
 from shared.errors import AttemptsExhausted, TailTrendError, TransientError
 
 POLL_S = 0.25
-VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg"}
-CAT_NAME = re.compile(r"cat|kitten|kitty", re.IGNORECASE)
 OUR_FAULT = {TailTrendError.code, AttemptsExhausted.code, TransientError.code}
 
 Job = dict[str, Any]
@@ -50,13 +51,14 @@ def demo(
     A clip whose file name says cat or kitten is taken for a cat's, any other for a dog's. Exits
     with 0 only when every clip got an assessment or was refused for a reason of its own.
     """
+    found = clips_in(clips)
     stack = start(state, port)
     try:
         told = json.loads((state / "stack.json").read_text())
         if not empty:
             fill(told)
         client = connect(told["api_url"], told["api_key"])
-        rows = analyse(client, [one for path in clips for one in videos(path)])
+        rows = analyse(client, found)
         answers.show(console, [answer(clip, job) for clip, job in rows])
         if keep:
             console.print(f"pages {told['api_url']}/   sign in with the key")
@@ -73,9 +75,10 @@ def demo(
 
 
 def start(state: Path, port: int) -> subprocess.Popen[str]:
-    """Start the stack and wait for its `ready` line."""
+    """Start the stack and wait for its `ready` line; it stops in order however we end."""
     command = [sys.executable, "-m", "cli", "up", "--state", str(state), "--port", str(port)]
-    stack = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    bound = partial(end_with, os.getpid(), signal.SIGTERM)
+    stack = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=bound)
     assert stack.stdout is not None
     if not stack.stdout.readline().startswith("ready"):
         raise typer.Exit(stack.wait())
@@ -98,23 +101,24 @@ def stop(stack: subprocess.Popen[str]) -> None:
     stack.wait()
 
 
-def videos(path: Path) -> list[Path]:
-    """List the video files that a path means."""
-    if path.is_dir():
-        return sorted(one for one in path.iterdir() if one.suffix.lower() in VIDEO_SUFFIXES)
-    return [path]
-
-
 def analyse(client: Client, clips: list[Path]) -> list[tuple[Path, Job]]:
     """Upload clips and follow their jobs to the end, showing both."""
-    pets = {species: client.create_pet(f"Demo {species}", species) for species in ("dog", "cat")}
+    pets = {species: pet_of(client, species) for species in {species_of(clip) for clip in clips}}
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         followed = []
         for clip in progress.track(clips, description="upload"):
-            pet = pets["cat" if CAT_NAME.search(clip.stem) else "dog"]
-            followed.append((clip, upload(client, clip, pet["id"])))
+            followed.append((clip, upload(client, clip, pets[species_of(clip)]["id"])))
         return follow(client, followed, progress)
+
+
+def pet_of(client: Client, species: Species) -> dict[str, Any]:
+    """Return the pet of an earlier demo, else a new one."""
+    name = f"Demo {species}"
+    known = client.get("/v1/pets?limit=100")["items"]
+    return next((one for one in known if one["name"] == name), None) or client.create_pet(
+        name, species
+    )
 
 
 def upload(client: Client, clip: Path, pet_id: str) -> Job:
@@ -144,4 +148,5 @@ def follow(
 
 def answer(clip: Path, job: Job) -> answers.Answer:
     """Return what a job has to say about its clip."""
-    return clip.name, job["assessment"], job["error"] or {"code": job["status"], "detail": ""}
+    name = f"{clip.name} ({species_of(clip)})"
+    return name, job["assessment"], job["error"] or {"code": job["status"], "detail": ""}

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from cli.analyze import Species, clips_in, load
+from cli.analyze import load
+from cli.clips import Species, clips_in, species_of
 from shared import logs
 from shared.errors import InputError
 
@@ -28,19 +29,18 @@ GONE = "taken away to see what it changes"
 
 def evaluate_modalities(
     clips: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips.")],
-    cat: Annotated[
-        list[str] | None, typer.Option(help="Names of clips of cats, such as 'cat*'; else dogs.")
-    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Directory of weight files.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Bundle that decides.")] = None,
 ) -> None:
-    """Take each modality away and list every decision that changes."""
+    """Take each modality away and list every decision that changes.
+
+    A clip whose file name says cat or kitten is taken for a cat's, any other for a dog's.
+    """
     logs.configure()
     models = load(weights, bundle)
     rows = {}
     for path in track(clips_in(clips), "analysing", transient=True, console=Console(stderr=True)):
-        is_cat = any(path.match(pattern) for pattern in cat or ())
-        rows[path.name] = answers(path, Species.cat if is_cat else Species.dog, models)
+        rows[path.name] = answers(path, species_of(path), models)
     show(rows)
 
 

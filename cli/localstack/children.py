@@ -159,9 +159,7 @@ class Children:
         pipe = self._pipe.fileno()
 
         def in_the_child() -> None:
-            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:  # it died before the line above
-                os._exit(1)
+            end_with(parent, signal.SIGKILL)
             # The child writes this itself: we may be killed before fork returns to us.
             os.write(pipe, f"+{os.getpid()}\n".encode())
 
@@ -172,6 +170,13 @@ class Children:
         if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
             path.replace(path.with_suffix(".log.1"))
         return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+def end_with(parent: int, number: signal.Signals) -> None:
+    """Have this process, a child before exec, get a signal when its parent ends in any way."""
+    LIBC.prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(1)
 
 
 def is_alive(process: subprocess.Popen[bytes]) -> bool:

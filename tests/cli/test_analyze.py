@@ -45,9 +45,19 @@ def test_json_is_one_line_per_clip_with_an_assessment_or_a_code(run, folder):
     result = run(folder, "--json")
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 0
-    assert [set(row) for row in rows] == [{"clip", "error"}, {"clip", "assessment"}]
+    assert [set(row) for row in rows] == [
+        {"clip", "species", "error"},
+        {"clip", "species", "assessment"},
+    ]
     assert rows[0]["error"]["code"] == "clip_unreadable"
     assert rows[1]["assessment"]["bundle"]["name"] == "ethogram"
+
+
+def test_a_cats_clip_is_known_by_its_name_or_as_told(run, folder, tmp_path):
+    cat = tmp_path / "my cat.mp4"
+    cat.symlink_to(folder / "good.mp4")
+    told = [run(cat, "--json"), run(cat, "--json", "--species", "dog")]
+    assert [json.loads(one.stdout)["species"] for one in told] == ["cat", "dog"]
 
 
 def test_a_bundle_given_on_the_command_line_decides(run, folder, tmp_path):
