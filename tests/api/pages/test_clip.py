@@ -39,8 +39,16 @@ def test_a_clip_opens_at_the_moment_that_mattered(browser, clip):
 
 def test_a_clip_says_what_was_found_for_against_and_not_measurable(browser, clip):
     page = page_of(browser, f"/clips/{clip.id}")
-    for said in ["Anxious", "moderate evidence", "low tail", "1.5–6.0 s", "ear position"]:
+    told = ["Speaks for Anxious", "moderate evidence", "low tail", "1.5–6.0 s", "ear position"]
+    for said in told:
         assert said in page, said
+
+
+def test_where_nothing_is_concluded_signs_speak_for_what_is_likeliest(browser, pet):
+    clip = make_clip(pet)
+    unsure = {"code": "insufficient_evidence", "text": "It says too little."}
+    succeed(make_job(clip), RESULT | {"emotion": None, "abstention": unsure})
+    assert "Speaks for Anxious" in page_of(browser, f"/clips/{clip.id}")
 
 
 def test_the_sound_is_drawn_under_the_course_where_there_was_some(browser, pet, clip):
@@ -62,6 +70,7 @@ def test_an_abstention_says_what_kept_it_from_a_result(browser, pet):
     page = page_of(browser, f"/clips/{clip.id}")
     assert "Cannot tell" in page
     assert "The clip is too dark." in page
+    assert "Speaks for" not in page
 
 
 @pytest.mark.parametrize(
