@@ -58,7 +58,7 @@ def begin(
     before = started(run)
     begun_elsewhere = (run / FITS).exists() if before is None else not same(before, state)
     if begun_elsewhere:
-        raise OtherRecipe
+        raise OtherRecipe(f"{run} began from other weights; choose a new folder.")
     run.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, run / START)
     return state

@@ -54,7 +54,7 @@ from worker.training.calibration import Evidence
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
 from worker.training.evaluation import Evaluation
-from worker.training.plan import Plan, Split
+from worker.training.plan import Plan, Recipe, Split
 from worker.training.splits import Fold
 
 ONNX, TORCH, OOD, CARD = "model.onnx", "model.safetensors", "ood.npz", "model-card.md"
@@ -107,7 +107,7 @@ def export_run(
     Raises NotExportable, ExportDiffers.
     """
     refuse(plan, out)
-    final = final_fold(corpus, rows)
+    final = final_fold(corpus, plan.recipe, rows)
     fitted = crossfit.fit_one(
         corpus, plan, final, 0, folder / "final", device=device, on_epoch=lambda epoch: None
     )
@@ -140,15 +140,19 @@ def refuse(plan: Plan, out: Path) -> None:
         raise NotExportable(f"{out} is there already; a bundle is never written over another.")
 
 
-def final_fold(corpus: Corpus, rows: Rows) -> Fold:
-    """Return all rows as a training part and one that tells when to stop."""
-    train, stop = splits.part(rows, corpus.truth, corpus.groups, share=0.2, seed=0)
+def final_fold(corpus: Corpus, recipe: Recipe, rows: Rows) -> Fold:
+    """Return all rows as a training part and one that tells when to stop. Raises NotExportable."""
+    can = crossfit.teaching(corpus, recipe)
+    train, stop = splits.stopped_by(rows, corpus.truth, corpus.groups, can, seed=0)
+    if not len(stop):
+        raise NotExportable("Too few groups of rows have what the network reads.")
     return crossfit.teachable(corpus, Fold(train, stop, np.zeros(0, np.int64)))
 
 
 def held_back(corpus: Corpus, plan: Plan, final: Fold, *, device: str) -> Network:
     """Fit a network of the same recipe to the training part alone."""
-    train, stop = splits.part(final.train, corpus.truth, corpus.groups, share=0.2, seed=0)
+    can = crossfit.teaching(corpus, plan.recipe)
+    train, stop = splits.stopped_by(final.train, corpus.truth, corpus.groups, can, seed=0)
     task = crossfit.task_of(corpus, Fold(train, stop, final.stop), 0)
     return fit.fit(task, plan.recipe, device=device).module
 

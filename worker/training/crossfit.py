@@ -7,17 +7,19 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from tensorboardX import SummaryWriter
 
 from shared.errors import InputError
-from worker.pipeline.architectures.inputs import MODALITIES
+from worker.pipeline.architectures.build import inputs_of
+from worker.pipeline.architectures.inputs import MODALITIES, PRESENT
 from worker.pipeline.manifest import ANY
 from worker.training import fit, splits
 from worker.training.corpus import Corpus
 from worker.training.fit import Epoch, Fitted, Task
-from worker.training.plan import Plan, Split
+from worker.training.plan import Plan, Recipe, Split
 from worker.training.splits import Fold
 from worker.training.table import Table
 
@@ -25,6 +27,8 @@ PLAN, PREDICTIONS, FITS = "plan.json", "predictions.npz", "fits"
 
 Array = NDArray[np.float32]
 Rows = NDArray[np.int64]
+
+log = structlog.get_logger(__name__)
 
 
 class RunInvalid(InputError):
@@ -71,12 +75,15 @@ def cross_fit(
 
     Raises OtherRecipe, NothingToLearn, TooFewGroups, LeakFound.
     """
-    claim(folder, plan)
     known = dealt_anew(corpus) if plan.shuffled else corpus
+    made = planned(known, plan, rows)
+    claim(folder, plan)
     fold_of = np.full(len(corpus), -1)
     logits: dict[str, Array] = {}
-    for number, fold in enumerate(folds(known, plan, rows)):
+    for number, fold in enumerate(made):
         fold_of[fold.test] = number
+        if plan.recipe.patient and not len(fold.stop):
+            log.warning("no_early_stopping", fold=number, why="too few groups have what it reads")
         for seed in range(plan.seeds):
             at = folder / FITS / f"fold{number}-seed{seed}"
             fitted = fit_one(known, plan, fold, seed, at, device=device, on_epoch=on_epoch)
@@ -109,11 +116,37 @@ def asked_again(
 
 def claim(folder: Path, plan: Plan) -> None:
     """Make a run's folder, or go on in it. Raises OtherRecipe if it is another run's."""
+    refuse_another(folder, plan)
     folder.mkdir(parents=True, exist_ok=True)
-    path, text = folder / PLAN, plan.model_dump_json(indent=1) + "\n"
-    if path.is_file() and path.read_text("utf-8") != text:
-        raise fit.OtherRecipe
-    path.write_text(text, "utf-8")
+    (folder / PLAN).write_text(plan.model_dump_json(indent=1) + "\n", "utf-8")
+
+
+def refuse_another(folder: Path, plan: Plan) -> None:
+    """Raise OtherRecipe, saying what differs, if a folder holds another plan's run."""
+    path = folder / PLAN
+    if not path.is_file():
+        return
+    try:
+        there = Plan.model_validate_json(path.read_text("utf-8"))
+    except ValueError as error:
+        raise fit.OtherRecipe(f"{path} is no plan of this version; choose a new folder.") from error
+    before, now = settings_of(there), settings_of(plan)
+    told = [
+        f"{name} was {before.get(name)} and is now {now.get(name)}"
+        for name in before | now
+        if before.get(name) != now.get(name)
+    ]
+    if told:
+        raise fit.OtherRecipe(f"{folder} holds another run: {', '.join(told)}; choose a new one.")
+
+
+def settings_of(plan: Plan) -> dict[str, object]:
+    """Return every setting of a plan by its name."""
+    whole: dict[str, object] = plan.model_dump(mode="json", exclude={"recipe"})
+    whole["table"] = f"{plan.table} ({plan.table_sha256[:12]})"
+    del whole["table_sha256"]
+    recipe = plan.recipe.model_dump(mode="json", exclude={"config"})
+    return whole | recipe | {f"config.{name}": one for name, one in plan.recipe.config.items()}
 
 
 def load(folder: Path) -> tuple[Plan, Predictions]:
@@ -127,12 +160,37 @@ def load(folder: Path) -> tuple[Plan, Predictions]:
     return plan, Predictions({k: v for k, v in arrays.items() if k != "fold"}, arrays["fold"])
 
 
+def planned(corpus: Corpus, plan: Plan, rows: Rows) -> list[Fold]:
+    """Return the plan's folds, once something can be learned in each.
+
+    Raises NothingToLearn, TooFewGroups, LeakFound.
+    """
+    can = teaching(corpus, plan.recipe)
+    read = inputs_of(plan.recipe.arch, plan.recipe.config)
+    wanted = ", ".join(name for name in read if not name.endswith(PRESENT))
+    if not can[rows].any():
+        raise fit.NothingToLearn(f"No row has all that the network reads ({wanted}).")
+    made = list(folds(corpus, plan, rows))
+    for number, fold in enumerate(made):
+        if not can[fold.train].any():
+            raise splits.TooFewGroups(
+                f"All rows that have what the network reads ({wanted}) are tested in fold {number}."
+            )
+    return made
+
+
+def teaching(corpus: Corpus, recipe: Recipe) -> NDArray[np.bool_]:
+    """Tell which rows (n,) can be learned from: the rule allows it, and the network reads them."""
+    return corpus.usable & corpus.table.answerable(inputs_of(recipe.arch, recipe.config))
+
+
 def folds(corpus: Corpus, plan: Plan, rows: Rows) -> Iterator[Fold]:
     """Yield the plan's folds over `rows`, each checked for leaks; only usable rows teach."""
     labels, groups = corpus.truth[rows], corpus.groups[rows]
+    can = teaching(corpus, plan.recipe)[rows]
     made = {
-        Split.GROUPS: lambda: splits.folds(labels, groups, k=plan.folds, seed=0),
-        Split.LEAVE_ONE_OUT: lambda: splits.leave_one_out(labels, groups, seed=0),
+        Split.GROUPS: lambda: splits.folds(labels, groups, k=plan.folds, seed=0, telling=can),
+        Split.LEAVE_ONE_OUT: lambda: splits.leave_one_out(labels, groups, seed=0, telling=can),
         Split.RANDOM: lambda: splits.leaky_folds(labels, k=plan.folds, seed=0),
     }[plan.split]()
     for fold in made:

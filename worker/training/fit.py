@@ -2,7 +2,7 @@
 
 Where the recipe has patience, a part of the rows tells after how many epochs to stop; then the
 network is fitted anew to all rows for as long: where rows are few, those that tell are missed.
-Without, all rows teach. Linear experts are fitted exactly, before the first epoch; a network's
+Without patience or such rows, all teach. Linear experts are fitted exactly, before the first epoch; a network's
 other layers learn what those leave. Each epoch draws from generators seeded by
 (seed, epoch), so a resumed run repeats what was lost.
 """
@@ -106,6 +106,8 @@ def fit(
     Raises OtherRecipe for a folder of another run, NothingToLearn, Diverged.
     """
     torch.backends.cudnn.deterministic = True  # a seed gives the same network on a GPU, too
+    if not len(task.fold.stop):
+        recipe = recipe.model_copy(update={"patience": 0})  # nothing tells when to stop
     at = (folder / CHECKPOINT, folder / WHOLE) if folder else (None, None)
     rows = np.sort(np.concatenate([task.fold.train, task.fold.stop]))
     if not recipe.patient:

@@ -17,6 +17,7 @@ from worker.training.dataset import Example
 from worker.training.features import Features
 
 Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 class LeakFound(InputError):
@@ -97,13 +98,17 @@ def check(joined: Links, fold: Fold, examples: Sequence[Example]) -> None:
         raise LeakFound("\n".join([*told[:20], f"{len(told)} leak(s) between parts of a split."]))
 
 
-def folds(labels: Rows, groups: Rows, *, k: int, seed: int) -> Iterator[Fold]:
-    """Yield k grouped, stratified folds; of each one's training rows a part is for stopping."""
+def folds(
+    labels: Rows, groups: Rows, *, k: int, seed: int, telling: Mask | None = None
+) -> Iterator[Fold]:
+    """Yield k grouped, stratified folds; of each one's training rows a part is for stopping.
+
+    `telling` (n,): the rows that the network can read.
+    """
     require(groups, k)
     outer = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
     for rest, test in divided(outer, labels, groups):
-        train, stop = part(rest, labels, groups, share=0.2, seed=seed)
-        yield Fold(train, stop, test)
+        yield Fold(*stopped_by(rest, labels, groups, telling, seed=seed), test)
 
 
 def divided(how: StratifiedGroupKFold, labels: Rows, groups: Rows) -> list[tuple[Rows, Rows]]:
@@ -117,11 +122,13 @@ def divided(how: StratifiedGroupKFold, labels: Rows, groups: Rows) -> list[tuple
     return [(a.astype(np.int64), b.astype(np.int64)) for a, b in found]
 
 
-def leave_one_out(labels: Rows, groups: Rows, *, seed: int) -> Iterator[Fold]:
+def leave_one_out(
+    labels: Rows, groups: Rows, *, seed: int, telling: Mask | None = None
+) -> Iterator[Fold]:
     """Yield a fold for every group."""
     require(groups, 3)
     for rest, test in LeaveOneGroupOut().split(labels, labels, groups):
-        train, stop = part(rest, labels, groups, share=0.2, seed=seed)
+        train, stop = stopped_by(rest, labels, groups, telling, seed=seed)
         yield Fold(train, stop, test.astype(np.int64))
 
 
@@ -131,6 +138,22 @@ def leaky_folds(labels: Rows, *, k: int, seed: int) -> Iterator[Fold]:
     for rest, test in outer.split(labels, labels):
         stop = rest[::5]
         yield Fold(np.setdiff1d(rest, stop), stop.astype(np.int64), test.astype(np.int64))
+
+
+def stopped_by(
+    rows: Rows, labels: Rows, groups: Rows, telling: Mask | None, *, seed: int
+) -> tuple[Rows, Rows]:
+    """Divide rows into a training part and about a fifth of the telling ones, with their groups.
+
+    The second part is empty where too few groups tell anything.
+    """
+    told = rows if telling is None else rows[telling[rows]]
+    try:
+        _, taken = part(told, labels, groups, share=0.2, seed=seed)
+    except TooFewGroups:
+        return rows, rows[:0]
+    stops = np.isin(groups[rows], groups[taken])
+    return rows[~stops], rows[stops]
 
 
 def part(rows: Rows, labels: Rows, groups: Rows, *, share: float, seed: int) -> tuple[Rows, Rows]:

@@ -9,6 +9,7 @@ from worker.pipeline.fuse.calibrate import offset
 from worker.pipeline.manifest import ANY
 from worker.training import adaptation, bundling, calibration
 from worker.training.crossfit import Predictions
+from worker.training.plan import Recipe
 
 SHIFT = np.array([1.5, -1.5, 0, 0, 0])
 
@@ -68,7 +69,7 @@ def test_a_bundle_holds_offsets_only_where_unseen_animals_gain_by_them(
     corpus_of, tmp_path, shift, served
 ):
     corpus, predictions = shifted(corpus_of(600), shift)
-    final = bundling.final_fold(corpus, predictions.rows)
+    final = bundling.final_fold(corpus, Recipe(), predictions.rows)
     network = build.build("masked_fusion", {"width": 16, "hidden": 16}).eval()
     evidence = calibration.judge(predictions, corpus)
     found = bundling.calibrate(corpus, predictions, network, network, final, tmp_path, evidence)

@@ -10,6 +10,7 @@ from worker.pipeline.architectures import build
 from worker.pipeline.manifest import ANY
 from worker.training import bundling, calibration, experts
 from worker.training.crossfit import Predictions
+from worker.training.plan import Recipe
 
 
 def told(corpus, learned, ethogram, seed=0):
@@ -57,7 +58,7 @@ def test_a_bundle_asks_the_ethogram_only_where_unseen_clips_gain_by_it(
     corpus_of, tmp_path, worth, decides
 ):
     corpus, predictions = told(corpus_of(600), 1.0, worth)
-    final = bundling.final_fold(corpus, predictions.rows)
+    final = bundling.final_fold(corpus, Recipe(), predictions.rows)
     network = build.build("masked_fusion", {"width": 16, "hidden": 16}).eval()
     evidence = calibration.judge(predictions, corpus)
     found = bundling.calibrate(corpus, predictions, network, network, final, tmp_path, evidence)

@@ -39,6 +39,20 @@ def test_leaving_one_out_tests_each_group_by_itself(corpus_of):
     assert all(len(np.unique(corpus.groups[f.test])) == 1 for f in made)
 
 
+def test_those_that_tell_when_to_stop_are_drawn_from_rows_that_can_be_read(corpus_of):
+    corpus = corpus_of(60)
+    telling = np.arange(60) < 12  # six animals
+    everything = np.arange(60)
+    train, stop = splits.stopped_by(everything, corpus.truth, corpus.groups, telling, seed=0)
+    assert telling[train].any()
+    assert telling[stop].any()
+    assert not set(corpus.groups[train]) & set(corpus.groups[stop])
+    assert sorted([*train, *stop]) == list(everything)
+    of_one = np.arange(60) < 2
+    train, stop = splits.stopped_by(everything, corpus.truth, corpus.groups, of_one, seed=0)
+    assert (len(train), len(stop)) == (60, 0)
+
+
 def test_a_leak_is_told_with_files_and_reason(corpus_of):
     corpus = corpus_of(6)
     rows = np.arange(6)
