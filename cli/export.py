@@ -31,15 +31,16 @@ def export(
 
     `calibrated` is true only if the temperatures of some folds do no harm to the others.
     """
-    from worker.training import bundling, coreml, study
+    from worker.training import bundling, coreml, crossfit, study
 
     tables.prepare()
+    named = bundling.Named(name, version, licence)
+    bundling.refuse(crossfit.load(run)[0], out)  # before hours of work
     corpus, plan, predictions = tables.finished(run, table, weights, test_set)
     rows = tables.development_rows(corpus, test_set)
     with tables.screen.status("evaluating") as status:
         found = study.study(corpus, plan, predictions, run, device=device, on_step=status.update)
         status.update("fitting and exporting the final network")
-        named = bundling.Named(name, version, licence)
         made = bundling.export_run(
             corpus, plan, predictions, run, rows, out, named, found, device=device
         )

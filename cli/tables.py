@@ -38,10 +38,22 @@ T = TypeVar("T")
 
 screen = Console(stderr=True, soft_wrap=True)
 
+
+def device_here(device: str) -> str:
+    """Return a device that can be used. Raises BadParameter."""
+    import torch
+
+    if device not in ("cpu", "cuda"):
+        raise typer.BadParameter(f"{device} is neither cpu nor cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise typer.BadParameter("torch finds no CUDA device here")
+    return device
+
+
 LabelledTable = Annotated[Path, typer.Argument(help="The table of labelled files (CSV).")]
-RunFolder = Annotated[Path, typer.Argument(help="The folder of the training run.")]
+RunFolder = Annotated[Path, typer.Argument(file_okay=False, help="The folder of the training run.")]
 WeightsDir = Annotated[Path | None, typer.Option("--weights", help="Directory of weight files.")]
-Device = Annotated[str, typer.Option(help="What fits networks: cpu or cuda.")]
+Device = Annotated[str, typer.Option(callback=device_here, help="What fits networks: cpu or cuda.")]
 TestSet = Annotated[Path | None, typer.Option(help="Record of the frozen test set (JSON).")]
 
 

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from pydantic import ValidationError
 
 from cli import tables
 from cli.tables import Device, LabelledTable, RunFolder, TestSet, WeightsDir
 from cli.train_pose import train_pose
 from shared.settings import settings
 from worker.training.labels import Rule
-from worker.training.plan import Balance, LeakyRefused, Plan, Recipe, Split
+from worker.training.plan import Arch, Balance, LeakyRefused, Plan, Recipe, Split
 
 app = typer.Typer(no_args_is_help=True, help="Fit networks to labelled files.")
 app.command("pose")(train_pose)
@@ -28,9 +29,7 @@ def _start() -> None:
 def fusion(
     table: LabelledTable,
     run: RunFolder,
-    arch: Annotated[
-        str, typer.Option(help="masked_fusion, late_fusion or face_sequence.")
-    ] = "masked_fusion",
+    arch: Annotated[Arch, typer.Option(help="The kind of network.")] = "masked_fusion",
     config: Annotated[str, typer.Option(help="The architecture's settings, as JSON.")] = "{}",
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe (JSON) in place of the defaults.")
@@ -116,12 +115,12 @@ def run_plan(
     from worker.training import backbone, controls, crossfit, evaluation
 
     pictures = plan.recipe.reads_pictures
+    crossfit.refuse_another(run, plan)  # before files are measured, which may take hours
     corpus = tables.gather(table, plan.rule, plan.variants, weights, pictures=pictures)
-    crossfit.claim(run, plan)  # nothing is put into another run's folder
+    rows = tables.development_rows(corpus, test_set)
+    parts = len(crossfit.planned(corpus, plan, rows))  # what is refused leaves the folder free
     places = (weights or settings().weights_dir, settings().cache_dir.expanduser())
     corpus = replace(corpus, start=backbone.begin(plan.recipe, run, start, *places))
-    rows = tables.development_rows(corpus, test_set)
-    parts = len(list(crossfit.folds(corpus, plan, rows)))
     each = plan.recipe.epochs
     with tables.bar("fitting", parts * plan.seeds * each) as (drawn, task):
         found = crossfit.cross_fit(
@@ -140,11 +139,29 @@ def run_plan(
     typer.echo(f"Next: tailtrend evaluate run {run} {table}")
 
 
-def read_recipe(path: Path | None, arch: str, config: str, told: dict[str, object]) -> Recipe:
+def read_recipe(path: Path | None, arch: Arch, config: str, told: dict[str, object]) -> Recipe:
     """Return the recipe of a file, or of options. Raises BadParameter."""
+    from worker.pipeline.architectures.build import configured
+    from worker.pipeline.bundles import in_words
+
     try:
-        given = json.loads(path.read_text("utf-8")) if path else {}
-        given = {"arch": arch, "config": json.loads(config)} | given | told
-        return Recipe.model_validate(given)
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"no recipe: {error}") from error
+        given = read_object(path.read_text("utf-8"), "--recipe") if path else {}
+        asked = {"arch": arch, "config": read_object(config, "--config")} | given | told
+        recipe = Recipe.model_validate(asked)
+        configured(recipe.arch, recipe.config)
+    except ValidationError as error:
+        raise typer.BadParameter(f"no recipe of {arch}: {in_words(error)}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--recipe cannot be read: {error}") from error
+    return recipe
+
+
+def read_object(text: str, option: str) -> dict[str, object]:
+    """Return what an option holds as JSON. Raises BadParameter."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f'{option} is no JSON object, such as {{"epochs": 20}}')
+    return found

@@ -65,11 +65,15 @@ def read_manifest(directory: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        said = "; ".join(
-            f"{'.'.join(str(at) for at in one['loc']) or 'the whole'}: {one['msg']}"
-            for one in error.errors()
-        )
-        raise BundleInvalid(f"{directory / MANIFEST}: {said}.") from error
+        raise BundleInvalid(f"{directory / MANIFEST}: {in_words(error)}.") from error
+
+
+def in_words(error: ValidationError) -> str:
+    """Say what is wrong with each field, without pydantic's links."""
+    return "; ".join(
+        f"{'.'.join(str(at) for at in one['loc']) or 'the whole'}: {one['msg']}"
+        for one in error.errors()
+    )
 
 
 def check_file(directory: Path, name: str, expected: str | None) -> None:

@@ -10,6 +10,7 @@ MODALITIES = ("vision", "audio", "pose", "face")  # the order in a presence patt
 ANY = "*"
 EDITED_BY_PEOPLE = (".yaml", ".json", ".md")
 PATTERN = re.compile(rf"\*|({'|'.join(MODALITIES)})(\+({'|'.join(MODALITIES)}))*")
+NAME, VERSION = r"^[a-z0-9][a-z0-9-]{0,39}$", r"^\d+\.\d+\.\d+$"
 ANIMAL = re.compile(r"(dog|cat)(/[^A-Z]+)?")
 
 Setting = str | bool | int | float | None | list[int] | list[float] | list[str]
@@ -148,8 +149,8 @@ class Manifest(Part):
     """The whole file."""
 
     schema_: Literal[1] = Field(1, alias="schema")
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    name: str = Field(pattern=NAME)
+    version: str = Field(pattern=VERSION)
     arch: Literal["ethogram", "late_fusion", "masked_fusion", "face_sequence"]
     decides: Literal["alone", "with_ethogram"]
     species: tuple[Literal["dog", "cat"], ...] = Field(min_length=1)

@@ -3,6 +3,7 @@
 The only place that writes `calibrated: true`, and only where held-out rows bear it out.
 """
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from worker.pipeline.bundles import Bundle
 from worker.pipeline.fuse.rows import PICTURE_NUMBERS
 from worker.pipeline.manifest import (
     ANY,
+    NAME,
+    VERSION,
     Calibration,
     Encoder,
     Feature,
@@ -61,6 +64,8 @@ ONNX, TORCH, OOD, CARD = "model.onnx", "model.safetensors", "ood.npz", "model-ca
 FAR = 0.95  # of held-out rows lie nearer than what is called out of distribution
 ROLE_OF = {"vision": "vision_encoder", "face": "vision_encoder", "audio": "audio_encoder"}
 TOLD = ("macro_f1", "weighted_f1", "accuracy", "ece", "brier", "nll", "aurc", "coverage_at_90")
+SPDX_NAME = r"\(*[A-Za-z0-9][A-Za-z0-9.:-]*\+?\)*"
+SPDX = rf"{SPDX_NAME}( (AND|OR|WITH) {SPDX_NAME})*"  # its form: which names there are changes
 
 Rows = NDArray[np.int64]
 
@@ -73,11 +78,20 @@ class NotExportable(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a bundle is called, and under which licence its weights go out."""
+    """What a bundle is called, and under which licence its weights go out. Raises NotExportable."""
 
     name: str
     version: str
     licence: str
+
+    def __post_init__(self) -> None:
+        for said, pattern, asked in (
+            (self.name, NAME, "a name is at most 40 small letters, digits and dashes"),
+            (self.version, VERSION, "a version is three numbers, as 1.0.0"),
+            (self.licence, SPDX, "a licence is an SPDX expression, as CC-BY-4.0 or LicenseRef-own"),
+        ):
+            if not re.fullmatch(pattern, said):
+                raise NotExportable(f'"{said}": {asked}.')
 
 
 @dataclass(frozen=True, slots=True)

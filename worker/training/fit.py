@@ -2,8 +2,8 @@
 
 Where the recipe has patience, a part of the rows tells after how many epochs to stop; then the
 network is fitted anew to all rows for as long: where rows are few, those that tell are missed.
-Without patience or such rows, all teach. Linear experts are fitted exactly, before the first epoch; a network's
-other layers learn what those leave. Each epoch draws from generators seeded by
+Without patience or such rows, all teach. Linear experts are fitted exactly, before the first epoch;
+a network's other layers learn what those leave. Each epoch draws from generators seeded by
 (seed, epoch), so a resumed run repeats what was lost.
 """
 

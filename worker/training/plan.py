@@ -9,6 +9,8 @@ from shared.errors import InputError
 from worker.pipeline.architectures.inputs import SEQUENCE_FRAMES
 from worker.training.labels import Rule
 
+Arch = Literal["late_fusion", "masked_fusion", "face_sequence"]
+
 
 class LeakyRefused(InputError):
     """A split that ignores animals flatters; allow it with --allow-leaky-split, to see by how much.
@@ -32,7 +34,7 @@ class Recipe(BaseModel):
     """Everything that decides what a training run learns, besides its data and its seed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    arch: Literal["late_fusion", "masked_fusion", "face_sequence"] = "masked_fusion"
+    arch: Arch = "masked_fusion"
     config: dict[str, str | int | float | bool | list[str]] = {}
     balance: Balance = Balance.LOSS
     augmented: bool = True
