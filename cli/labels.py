@@ -26,10 +26,17 @@ app = typer.Typer(no_args_is_help=True, help="Labelled files: check, agree, expo
 
 @app.command()
 def check(table: LabelledTable) -> None:
-    """Read a table and tell every mistake with its line; exit 2 if there is one."""
-    from worker.training import dataset
+    """Read a table, open its files, and tell every mistake with its line; exit 2 if there is one.
 
-    found = dataset.read(table)
+    Pictures and recordings are read whole, of clips that they open and have pictures.
+    """
+    from worker.training import dataset, features
+
+    found, mistakes = dataset.examine(table)
+    told = [features.unreadable(one) for one in tables.drawn_over("opening", found.examples)]
+    mistakes += [one for one in told if one is not None]
+    if mistakes:
+        raise dataset.DatasetInvalid(sorted(mistakes, key=dataset.line_of))
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(e.kind for e in found.examples).items())
     pets = len({e.pet_id for e in found.examples})
     typer.echo(f"{len(found.examples)} rows ({kinds}) of {pets} animals by {len(found.raters)}.")

@@ -2,7 +2,10 @@
 
 import io
 import uuid
+import wave
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -28,14 +31,45 @@ def test_a_table_with_mistakes_tells_them_all_and_fails(tmp_path):
     assert len(found.exception.mistakes) == 4
 
 
+def picture(path, shade):
+    """Write a small picture of one shade."""
+    cv2.imwrite(str(path), np.full((64, 64, 3), shade, np.uint8))
+    return path
+
+
+def test_files_that_cannot_be_read_are_told_beside_the_other_mistakes(tmp_path):
+    whole = picture(tmp_path / "whole.jpg", 90).read_bytes()
+    (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    for name in ("bad.jpg", "bad.mp4", "bad.wav"):
+        (tmp_path / name).write_bytes(f"garbage of {name}".encode())
+    with wave.open(str(tmp_path / "silent.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000))
+    rows = [
+        "whole.jpg,image,p2,,dog,,,Alert,",
+        "half.jpg,image,p3,,dog,,,Alert,",
+        "bad.jpg,image,p4,,dog,,,Alert,",
+        "bad.mp4,clip,p5,,dog,,,Alert,",
+        "bad.wav,audio,p6,,dog,,,Alert,",
+        "silent.wav,audio,p7,,dog,,,Alert,",
+        "whole.jpg,image,p2,,wolf,,,Alert,",
+    ]
+    table = tmp_path / "labels.csv"
+    table.write_text(HEADER + "\n".join(rows))
+    told = labels("check", str(table)).exception.mistakes
+    assert [one.split(", column ")[0] for one in told] == [f"line {n}" for n in (3, 4, 5, 6, 7, 8)]
+    assert "half.jpg: the picture cannot be read" in told[0]
+    assert "silent" in told[4]
+
+
 def test_agreement_is_printed_with_what_each_rater_is_worth(tmp_path):
     rows = []
     for i, (a, b) in enumerate([("Alert", "Alert"), ("Relaxed", "Relaxed"), ("Alert", "Anxious")]):
-        (tmp_path / f"{i}.mp4").write_bytes(bytes([i + 1]))
-        rows.append(f"{i}.mp4,clip,pet{i},,dog,,,{a},{b}\n")
+        picture(tmp_path / f"{i}.png", 50 * i)
+        rows.append(f"{i}.png,image,pet{i},,dog,,,{a},{b}\n")
     table = tmp_path / "labels.csv"
     table.write_text(HEADER + "".join(rows))
-    assert "3 rows (3 clip) of 3 animals by 2" in labels("check", str(table)).output
+    assert "3 rows (3 image) of 3 animals by 2" in labels("check", str(table)).output
     found = labels("agree", str(table)).output
     assert "nominal" in found
     assert "Alert 1" in found or "Alert 2" in found

@@ -16,6 +16,7 @@ from worker.pipeline.manifest import CLASSES
 RATER = "rater_"  # a column of votes: rater_anna, rater_vet2
 REQUIRED = ("path", "kind", "pet_id", "source", "species", "breed", "recorded_at")
 OPTIONAL = ("licence",)  # SPDX name; goes into the bundle's manifest
+SEPARATORS = {";": "';'", "\t": "a tab"}  # that spreadsheets write in place of commas
 MAX_TEXT = 200
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -64,6 +65,7 @@ class Example:
     recorded_at: datetime | None
     votes: tuple[int | None, ...]
     licence: str = ""
+    line: int = 0  # of the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,17 @@ def read(path: Path) -> Dataset:
 
     The file's columns: path, kind (clip, image, audio), pet_id, source, species, breed,
     recorded_at (ISO 8601 with a zone), one `rater_NAME` per rater; licence if known.
+    """
+    found, mistakes = examine(path)
+    if mistakes:
+        raise DatasetInvalid(mistakes)
+    return found
+
+
+def examine(path: Path) -> tuple[Dataset, list[str]]:
+    """Return a CSV's sound rows, and every mistake of the others by line.
+
+    Raises DatasetInvalid where the header is wrong.
     """
     columns, rows = parse(path)
     raters = tuple(c.removeprefix(RATER) for c in columns if c.startswith(RATER))
@@ -98,29 +111,35 @@ def read(path: Path) -> Dataset:
         found = list(row_mistakes(row, path.parent))
         mistakes += [f"line {line}, {m}" for m in found]
         if not found:
-            examples.append((line, example(row, path.parent)))
+            examples.append(example(row, path.parent, line))
     mistakes += table_mistakes(examples)
-    if mistakes:
-        raise DatasetInvalid(sorted(mistakes, key=line_of))
-    return Dataset(path, raters, tuple(one for _, one in examples))
+    return Dataset(path, raters, tuple(examples)), sorted(mistakes, key=line_of)
 
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a table's text. Raises DatasetInvalid."""
+    return hashlib.sha256(content_of(path)).hexdigest()
+
+
+def content_of(path: Path) -> bytes:
+    """Return a table's bytes. Raises DatasetInvalid."""
+    if path.is_dir():
+        raise DatasetInvalid([f"{path} is a directory; name the table in it."])
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
+        return path.read_bytes()
+    except FileNotFoundError as error:
         raise DatasetInvalid([f"{path} does not exist."]) from error
+    except OSError as error:
+        raise DatasetInvalid([f"{path} cannot be read: {error.strerror}."]) from error
 
 
 def parse(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the header and the rows that are not empty, with their line numbers."""
     try:
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError as error:
-        raise DatasetInvalid([f"{path} does not exist."]) from error
-    except (UnicodeDecodeError, OSError) as error:
-        raise DatasetInvalid([f"{path} is not a text file in UTF-8."]) from error
+        text = content_of(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DatasetInvalid([f"line {line}: is not in UTF-8; save the table as UTF-8."]) from error
     reader = csv.reader(text.splitlines())
     columns = [c.strip() for c in next(reader, [])]
     return columns, [(reader.line_num, row) for row in reader if any(c.strip() for c in row)]
@@ -128,12 +147,15 @@ def parse(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 def header_mistakes(columns: list[str]) -> list[str]:
     """Check the column names."""
+    others = [name for mark, name in SEPARATORS.items() if mark in "".join(columns[:1])]
+    if others and len(columns) == 1:
+        return [f"line 1: the separator seems to be {others[0]}; divide cells by commas."]
     known = {*REQUIRED, *OPTIONAL}
     told = [f"line 1: column {c} is missing." for c in REQUIRED if c not in columns]
     told += [f"line 1: column {c} occurs twice." for c, n in Counter(columns).items() if n > 1]
     for name in dict.fromkeys(columns):
         if name not in known and not (name.startswith(RATER) and name != RATER):
-            told.append(f'line 1: column "{name}" is unknown{guess(name, known)}.')
+            told.append(f'line 1: column "{name}" is unknown{guess(name, known)}')
     if not any(c.startswith(RATER) for c in columns):
         told.append(f"line 1: no rater; name each column of votes {RATER}NAME.")
     return told
@@ -155,7 +177,7 @@ def row_mistakes(row: dict[str, str], folder: Path) -> Iterator[str]:
     votes = {name: vote for name, vote in row.items() if name.startswith(RATER)}
     for name, vote in votes.items():
         if vote and vote not in CLASSES:
-            yield f'column {name}: "{vote}" is no label{guess(vote, CLASSES)}.'
+            yield f'column {name}: "{vote}" is no label{guess(vote, CLASSES)}'
     if not any(votes.values()):
         yield "columns of raters: no vote; a row needs at least one."
 
@@ -193,7 +215,7 @@ def time_mistake(text: str) -> str | None:
     return None
 
 
-def example(row: dict[str, str], folder: Path) -> Example:
+def example(row: dict[str, str], folder: Path, line: int) -> Example:
     """Return a checked row as an example."""
     path = folder / row["path"]
     with path.open("rb") as file:
@@ -215,33 +237,34 @@ def example(row: dict[str, str], folder: Path) -> Example:
         recorded_at=datetime.fromisoformat(at).astimezone(UTC) if at else None,
         votes=votes,
         licence=row.get("licence", ""),
+        line=line,
     )
 
 
-def table_mistakes(examples: list[tuple[int, Example]]) -> list[str]:
+def table_mistakes(examples: list[Example]) -> list[str]:
     """Check what only several rows together show."""
     told = []
-    seen: dict[str, tuple[int, Example]] = {}
-    pets: dict[str, tuple[int, Example]] = {}
-    for line, one in examples:
-        if one.sha256 in seen:
-            first, other = seen[one.sha256]
+    seen: dict[str, Example] = {}
+    pets: dict[str, Example] = {}
+    for one in examples:
+        at = f"line {one.line}, column"
+        if other := seen.get(one.sha256):
             what = "the same path" if one.path == other.path else "the same bytes"
-            told.append(f"line {line}, column path: {what} as line {first}.")
-        seen.setdefault(one.sha256, (line, one))
-        first, pet = pets.setdefault(one.pet_id, (line, one))
+            told.append(f"{at} path: {what} as line {other.line}.")
+        seen.setdefault(one.sha256, one)
+        pet = pets.setdefault(one.pet_id, one)
         for name in ("species", "breed"):
             if getattr(one, name) != getattr(pet, name):
                 was = getattr(pet, name) or "none"
-                told.append(f"line {line}, column {name}: {one.pet_id} is {was} in line {first}.")
+                told.append(f"{at} {name}: {one.pet_id} is {was} in line {pet.line}.")
     return told
 
 
 def guess(name: str, known: "set[str] | tuple[str, ...]") -> str:
-    """Return '; did you mean ...?' where something known is near."""
+    """End a sentence: with '; did you mean ...?' where something known is near."""
     by_lower = {k.lower(): k for k in sorted(known)}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f"; did you mean {by_lower[near[0]]}?" if near else ""
+    return f"; did you mean {by_lower[near[0]]}?" if near else "."
 
 
 def line_of(mistake: str) -> int:

@@ -22,13 +22,18 @@ from worker.pipeline.encode.loading import find_graph
 from worker.pipeline.encode.vision import VisionEncoder
 from worker.pipeline.extract import ExtractModels, artifact, extract
 from worker.pipeline.extract.crop import WHOLE, crops
-from worker.pipeline.extract.decode import PICTURE_SIDE_PX
+from worker.pipeline.extract.decode import (
+    PICTURE_SIDE_PX,
+    choose_video,
+    claimed_duration,
+    opened,
+)
 from worker.pipeline.extract.detect import Box
 from worker.pipeline.extract.listen import ENCODER_RATE_HZ, Listener
 from worker.pipeline.extract.locate import locate
 from worker.pipeline.extract.posture import Posture
 from worker.pipeline.extract.quality import measure_quality
-from worker.pipeline.extract.sound import measure_sound
+from worker.pipeline.extract.sound import Sound, measure_sound
 from worker.pipeline.extract.stage import look
 from worker.pipeline.fuse.ethogram import evidence, load_ethogram
 from worker.pipeline.fuse.signs import read_signs
@@ -146,11 +151,25 @@ def of_all(
         try:
             found.append(kept(one, models, folder, variants, pictures=pictures))
         except InputError as error:
-            mistakes.append(f"{one.path.name}: {error.detail}")
+            mistakes.append(mistake(one, error))
         on_done()
     if mistakes:
         raise DatasetInvalid(mistakes)
     return found
+
+
+def unreadable(one: Example) -> str | None:
+    """Return why a file cannot be used, None if it can; of a clip only its header is read."""
+    try:
+        OPEN[one.kind](one.path)
+    except InputError as error:
+        return mistake(one, error)
+    return None
+
+
+def mistake(one: Example, error: InputError) -> str:
+    """Say why a row's file cannot be used."""
+    return f"line {one.line}, column path: {one.path.name}: {error.detail}"
 
 
 def sequences(examples: Sequence[Example], found: Sequence[Features], folder: Path) -> Shown:
@@ -215,9 +234,7 @@ def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generato
 
 def of_image(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Made:
     """Return a picture's numbers and crop. Raises ClipUnreadable."""
-    read = cv2.imdecode(np.frombuffer(one.path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    if read is None:
-        raise ClipUnreadable("the picture cannot be read.")
+    read = picture_of(one.path)
     height, width = read.shape[:2]
     scale = min(1.0, PICTURE_SIDE_PX / max(height, width))
     small = cv2.resize(read, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -256,10 +273,7 @@ def known_share(pose: Array | None) -> float:
 
 def of_audio(one: Example, models: Models, variants: int, rng: np.random.Generator) -> Made:
     """Return a recording's numbers. Raises ClipUnreadable."""
-    native, rate_hz, at_16k = sound_of(one.path)
-    sound = measure_sound(native, rate_hz)
-    if not sound.usable:
-        raise ClipUnreadable("the recording is silent.")
+    native, rate_hz, at_16k, sound = recording_of(one.path)
     heard = (np.round(at_16k * 32_767) / 32_767).astype(np.float32)  # as a clip's is handed on
     about = (len(native) / rate_hz, 0, 0, rate_hz, True, 0, 0)
     trusted = (0.0, 1 - sound.clipped_share, 0.0)
@@ -335,6 +349,36 @@ def hear(
         return np.zeros((0, WIDTHS["audio"]), np.float32)
     changed = [augment.at_speed(heard, rng) for _ in range(variants)]
     return np.stack([models.audio.encode(samples) for samples in (heard, *changed)])
+
+
+def open_clip(path: Path) -> None:
+    """Read a clip's header. Raises what `extract` raises of one without pictures, or too long."""
+    with opened(path) as container:
+        claimed_duration(container, choose_video(container))
+
+
+def picture_of(path: Path) -> NDArray[np.uint8]:
+    """Return a whole picture (h, w, 3) uint8 BGR. Raises ClipUnreadable."""
+    read = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if read is None:
+        raise ClipUnreadable("the picture cannot be read.")
+    return np.asarray(read, np.uint8)
+
+
+def recording_of(path: Path) -> tuple[Array, int, Array, Sound]:
+    """Return what `sound_of` does, and its measures. Raises ClipUnreadable of silence, too."""
+    native, rate_hz, at_16k = sound_of(path)
+    sound = measure_sound(native, rate_hz)
+    if not sound.usable:
+        raise ClipUnreadable("the recording is silent.")
+    return native, rate_hz, at_16k, sound
+
+
+OPEN: dict[Kind, Callable[[Path], object]] = {
+    Kind.CLIP: open_clip,
+    Kind.IMAGE: picture_of,
+    Kind.AUDIO: recording_of,
+}
 
 
 def sound_of(path: Path) -> tuple[Array, int, Array]:

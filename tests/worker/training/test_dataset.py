@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from worker.training import dataset
@@ -83,13 +81,26 @@ def test_twenty_kinds_of_mistakes_are_all_told_at_once_with_their_lines(table):
         (HEADER.replace("species", "specie") + GOOD, "unknown; did you mean species?"),
         (HEADER.replace("source", "path") + GOOD, "column path occurs twice"),
         (HEADER.replace("rater_", "who_") + GOOD, "no rater"),
-        ("a,b\xff".encode("latin-1"), "UTF-8"),
+        (HEADER.replace(",", ";") + GOOD, "line 1: the separator seems to be ';'"),
+        (HEADER.replace(",", "\t") + GOOD, "line 1: the separator seems to be a tab"),
+        (b"\xef\xbb\xbfa,b\nc,d\nK\xe4the,d", "line 3: is not in UTF-8"),
     ],
 )  # fmt: skip
 def test_a_table_that_is_wrong_as_a_whole_says_so(table, text, expected):
     assert expected in " ".join(said(table, text))
 
 
-def test_a_table_that_is_not_there_says_so(tmp_path):
+@pytest.mark.parametrize("open_", [dataset.read, dataset.digest])
+def test_a_table_that_is_not_there_says_so(tmp_path, open_):
     with pytest.raises(dataset.DatasetInvalid, match=r"none\.csv does not exist"):
-        dataset.read(Path(tmp_path / "none.csv"))
+        open_(tmp_path / "none.csv")
+    with pytest.raises(dataset.DatasetInvalid, match="is a directory"):
+        open_(tmp_path)
+
+
+def test_a_separator_is_the_only_mistake_told(table):
+    assert len(said(table, HEADER.replace(",", ";") + GOOD)) == 1
+
+
+def test_a_question_ends_a_sentence(table):
+    assert said(table, HEADER + GOOD.replace("Alert", "alert"))[0].endswith("did you mean Alert?")
