@@ -10,13 +10,13 @@ from cli import tables
 from cli.tables import Device, LabelledTable, RunFolder, TestSet, WeightsDir
 from worker.training.plan import Balance
 
-Out = Annotated[Path | None, typer.Option("--out", help="Folder of the report.")]
-
 
 def run(
     run: RunFolder,
     table: LabelledTable,
-    out: Out = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report.", show_default="RUN/report")
+    ] = None,
     test_set: TestSet = None,
     weights: WeightsDir = None,
     device: Device = "cpu",
@@ -41,7 +41,9 @@ def bundle(
     bundle: Annotated[Path, typer.Argument(help="Directory of the bundle.")],
     table: LabelledTable,
     against: Annotated[Path | None, typer.Option(help="Another bundle, on the same rows.")] = None,
-    out: Out = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the report; one that is there is written over.")
+    ] = Path("report"),
     test_set: TestSet = None,
     weights: WeightsDir = None,
 ) -> None:
@@ -68,7 +70,7 @@ def bundle(
         name = f"macro F1 above {other.name} {other.version}"
         compared = {name: evaluation.difference(answers, theirs)}
     tables.show(f"{ours.name} {ours.version}, {split}", found.figures | compared)
-    typer.echo(f"Report: {report.write(out or Path('report'), found, compared=compared)}")
+    typer.echo(f"Report: {report.write(out, found, compared=compared)}")
 
 
 def balance(

@@ -18,7 +18,6 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
 
 from shared import logs
 from shared.errors import DownloadFailed, TailTrendError
@@ -57,7 +56,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     if as_json:
         typer.echo(json.dumps([as_object(row) for row in rows], indent=2))
         return
-    Console().print(table(rows))
+    show(rows)
     if missing := lacking():
         size = sum(record.official.bytes for record in missing) / 1e6
         typer.echo(f"`tailtrend models pull` fetches what is missing: {size:.0f} MB.")
@@ -91,9 +90,11 @@ def pull(
 def verify(names: Names = None) -> None:
     """Read every weight file that is here and compare its SHA-256; exit 1 if one is damaged."""
     rows = [row_of(record) for record in records(names)]
-    Console().print(table(rows))
-    if any(row.state == "damaged" for row in rows):
+    show(rows)
+    if damaged := [row.record.name for row in rows if row.state == "damaged"]:
+        typer.echo(f"Damaged: {', '.join(damaged)}. `tailtrend models pull` fetches them anew.")
         raise typer.Exit(1)
+    typer.echo(f"{sum(row.state == 'ready' for row in rows)} of {len(rows)} are here and whole.")
 
 
 def fetched(record: "WeightRecord", keep_sources: bool) -> str | None:
@@ -171,16 +172,14 @@ def hint() -> str | None:
     return f"Decided from measured signals alone. `tailtrend models pull` ({size:.0f} MB) {adds}."
 
 
-def table(rows: list[Row]) -> Table:
-    """Draw the networks."""
-    drawn = Table("name", "adds", "licence (weights)", "state", "where", "MB", "official file, MB")
+def show(rows: list[Row]) -> None:
+    """Print the networks, a few lines each: names and places are whole at any width."""
     for row in rows:
-        official = f"{row.record.official.bytes / 1e6:.1f}"
-        here = f"{row.bytes / 1e6:.1f}" if row.path else ""
         state = "optional" if row.record.by_name_only and row.path is None else row.state
-        what = (row.record.name, row.record.adds, row.record.weights_licence, state)
-        drawn.add_row(*what, str(row.path or ""), here, official)
-    return drawn
+        typer.echo(f"{typer.style(row.record.name, bold=True)}: {state}")
+        typer.echo(f"  {row.record.adds}; weights: {row.record.weights_licence}")
+        official = f"{row.record.official.bytes / 1e6:.1f} MB to fetch"
+        typer.echo(f"  {row.bytes / 1e6:.1f} MB: {row.path}" if row.path else f"  {official}")
 
 
 def as_object(row: Row) -> dict[str, object]:

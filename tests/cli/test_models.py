@@ -58,6 +58,13 @@ def test_the_list_says_what_is_missing_and_what_it_would_cost(run, served):
     assert json.loads(run("list", "--json").stdout)[0]["state"] == "ready"
 
 
+def test_the_list_cuts_no_name_and_no_place(run, served, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    run("pull")
+    assert "net: ready\n" in run("list").output
+    assert str(tmp_path / "weights" / "net.onnx") in run("list").output
+
+
 def test_offline_nothing_is_fetched(run, served, monkeypatch):
     monkeypatch.setenv("TAILTREND_OFFLINE", "true")
     settings.cache_clear()
@@ -82,11 +89,12 @@ def test_a_name_that_is_none_lists_those_that_are(run, served):
 
 def test_verify_finds_a_damaged_file(run, served, tmp_path):
     run("pull")
-    assert run("verify").exit_code == 0
+    whole = run("verify")
+    assert (whole.exit_code, whole.output.splitlines()[-1]) == (0, "1 of 1 are here and whole.")
     (tmp_path / "weights" / "net.onnx").write_bytes(CONTENT[:-1])
     outcome = run("verify")
     assert outcome.exit_code == 1
-    assert "damaged" in outcome.output
+    assert outcome.output.splitlines()[-1].startswith("Damaged: net. ")
 
 
 def test_what_is_optional_comes_by_name_only(run, served, monkeypatch):
