@@ -51,7 +51,7 @@ def agree(table: LabelledTable) -> None:
     found = dataset.read(table)
     votes = labels.votes_of(found)
     if ((votes >= 0).sum(axis=1) >= 2).sum() < 2:
-        raise typer.BadParameter("agreement needs two rows with two votes or more")
+        raise agreement.TooFewVotes
     drawn = Table("Krippendorff's alpha", "value", "95 %", "rows")
     for name, distance in (
         ("nominal", agreement.nominal(labels.N)),

@@ -111,6 +111,16 @@ def development_rows(corpus: "Corpus", test_set: Path | None) -> "NDArray[np.int
 
 
 @contextmanager
+def resumable() -> Iterator[None]:
+    """Say on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on where it was.", err=True)
+        raise
+
+
+@contextmanager
 def bar(name: str, total: int) -> "Iterator[tuple[Progress, TaskID]]":
     """Draw a progress bar on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

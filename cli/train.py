@@ -79,7 +79,8 @@ def fusion(
         held_out=splits.name_of(test_set) if test_set else None,
         recipe=chosen,
     )
-    run_plan(plan, table, run, test_set, weights, start, device)
+    with tables.resumable():
+        run_plan(plan, table, run, test_set, weights, start, device)
 
 
 @app.command("hold-out")

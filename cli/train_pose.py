@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli import tables
 from shared.settings import settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def train_pose(
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )
-    with bar:
+    with tables.resumable(), bar:
         task = bar.add_task("drawing the first animals", total=1.0)
 
         def show(state: State, used: float) -> None:

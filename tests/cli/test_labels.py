@@ -14,7 +14,7 @@ from shared import storage, verdicts
 from shared.db import transaction
 from shared.models import Assessment, VerdictBy
 from tests.factories import MP4, make_account, make_clip, make_job, make_pet, succeed
-from worker.training import dataset
+from worker.training import agreement, dataset
 
 HEADER = "path,kind,pet_id,source,species,breed,recorded_at,rater_a,rater_b\n"
 
@@ -74,6 +74,18 @@ def test_agreement_is_printed_with_what_each_rater_is_worth(tmp_path):
     assert "nominal" in found
     assert "Alert 1" in found or "Alert 2" in found
     assert "1 rows without a majority" in found
+
+
+def test_agreement_with_one_rater_says_that_it_needs_two(tmp_path):
+    table = tmp_path / "labels.csv"
+    rows = [
+        f"{picture(tmp_path / f'{i}.png', 50 * i).name},image,pet{i},,dog,,,Alert,\n"
+        for i in (1, 2)
+    ]
+    table.write_text(HEADER + "".join(rows))
+    refused = labels("agree", str(table)).exception
+    assert isinstance(refused, agreement.TooFewVotes)
+    assert "needs two raters" in refused.detail
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from cli import tables
 from cli.main import app
 
 
@@ -58,3 +59,9 @@ def test_a_run_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "run").touch()
     refused = fusion(tmp_path)
     assert (refused.exit_code, "is a file" in refused.output) == (2, True)
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(capsys):
+    with pytest.raises(KeyboardInterrupt), tables.resumable():
+        raise KeyboardInterrupt
+    assert "The same command goes on" in capsys.readouterr().err

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.errors import InputError
+
 RESAMPLES = 2000
 CONCLUSIVE = 0.667  # Krippendorff 2004: below, not even tentative conclusions
+
+
+class TooFewVotes(InputError):
+    """Agreement needs two raters who both voted in two rows or more; training needs one rater."""
+
+    code = "too_few_votes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pickle import UnpicklingError
 
 import structlog
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from shared.errors import InputError
@@ -60,7 +60,7 @@ def begin(
     if begun_elsewhere:
         raise OtherRecipe(f"{run} began from other weights; choose a new folder.")
     run.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, run / START)
+    (run / START).write_bytes(save({name: one.contiguous() for name, one in state.items()}))
     return state
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from sklearn.covariance import LedoitWolf
 
 from shared.errors import InputError
@@ -132,7 +132,7 @@ def export_run(
     export.export(fitted.module, part / ONNX)
     difference = parity(fitted.module, part / ONNX, corpus, rows)
     state = {k: v.detach().contiguous() for k, v in fitted.module.state_dict().items()}
-    save_file(state, part / TORCH)
+    (part / TORCH).write_bytes(save(state))  # save_file's own file is for its owner alone
     held = held_back(corpus, plan, final, device=device)
     calibrated = calibrate(corpus, predictions, fitted.module, held, final, part, evidence)
     manifest = describe(corpus, plan, fitted.module, calibrated, named, evaluation)

@@ -89,6 +89,7 @@ def test_the_page_leads_from_a_raw_table_to_a_calibrated_bundle_that_loads(folde
     assert bundle.manifest.licences.data == ("CC0-1.0",)
     metric = next(m for m in bundle.manifest.metrics if m.name == "macro_f1")
     assert metric.low <= metric.value <= metric.high
+    assert len({path.stat().st_mode for path in bundle.directory.iterdir()}) == 1
     assert metric.split == "3 folds by animal, source and near-duplicate"
 
 

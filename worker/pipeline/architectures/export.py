@@ -25,6 +25,11 @@ from worker.pipeline.architectures.inputs import (
 from worker.pipeline.architectures.late_fusion import LateFusion
 
 OPSET = 20
+LOUD = {
+    "torch.onnx": logging.ERROR,  # it asks for torchvision
+    "onnxscript": logging.WARNING,  # a line for each thing that its optimiser finds or does not
+    "onnx_ir": logging.WARNING,
+}
 MAX_DIFFERENCE = 1e-4  # of a logit, between torch and ONNX Runtime, fp32 on CPU
 COLUMNS = {**WIDTHS, **{m + PRESENT: 1 for m in WIDTHS}, "quality": len(QUALITY),
            "species": len(SPECIES)}  # fmt: skip
@@ -58,7 +63,8 @@ def graph_of(
     outputs: Sequence[str],
 ) -> onnx.ModelProto:
     """Return a torch module as a graph that says nothing of the machine that made it."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it asks for torchvision
+    for name, level in LOUD.items():
+        logging.getLogger(name).setLevel(level)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own: what its exporter calls will go one day
         program = torch.onnx.export(

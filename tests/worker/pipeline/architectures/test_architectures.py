@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", exc_type=ImportError)
 from worker.pipeline import encode, manifest  # noqa: E402
 from worker.pipeline.architectures import inputs  # noqa: E402
 from worker.pipeline.architectures.backbones import MobileNetV3Small, Vgg19  # noqa: E402
-from worker.pipeline.architectures.build import build  # noqa: E402
+from worker.pipeline.architectures.build import build, inputs_of  # noqa: E402
 from worker.pipeline.architectures.export import ExportDiffers, compare, example, export  # noqa: E402
 from worker.pipeline.architectures.face_sequence import LIGHT  # noqa: E402
 from worker.pipeline.architectures.masked_fusion import dropped  # noqa: E402
@@ -52,6 +52,17 @@ def test_the_exported_network_gives_the_same_numbers(arch, config, tmp_path):
     assert export(made(arch, config), tmp_path / "model.onnx") <= 1e-4
     written = (tmp_path / "model.onnx").read_bytes()
     assert b"site-packages" not in written  # torch notes the paths of the machine
+
+
+@pytest.mark.parametrize(("arch", "config"), [*FUSIONS, *SEQUENCES, ("face_sequence", {})])
+def test_what_a_network_reads_is_known_before_it_is_made(arch, config):
+    assert inputs_of(arch, config) == build(arch, config).inputs
+
+
+def test_an_export_says_nothing_of_its_optimiser(tmp_path, caplog):
+    caplog.set_level("INFO")
+    export(made("masked_fusion", {}), tmp_path / "model.onnx")
+    assert [one.getMessage() for one in caplog.records] == []
 
 
 def test_an_export_that_differs_is_refused(tmp_path, monkeypatch):
