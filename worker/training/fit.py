@@ -403,7 +403,10 @@ def resume(
         return unbegun
     stored = torch.load(path, map_location="cpu", weights_only=True)  # a GPU may have kept it
     if stored["name"] != name:
-        raise OtherRecipe
+        raise OtherRecipe(
+            f"{path} was trained by another recipe, or on other numbers, of other weight files or "
+            "another version; choose a new folder."
+        )
     module.load_state_dict(stored.pop("model"))
     optimizer.load_state_dict(stored.pop("optimizer"))
     return dict(stored)
