@@ -69,8 +69,8 @@ class ReportLinkOut(BaseModel):
     name: str
     question: str | None
     language: Language
-    first: date = Field(serialization_alias="from")
-    last: date = Field(serialization_alias="to")
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
