@@ -25,6 +25,7 @@ STATUS: dict[type[TailTrendError], HTTPStatus] = {  # the nearest ancestor count
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.MediaExpired: HTTPStatus.GONE,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.IdempotencySpent: HTTPStatus.GONE,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
     errors.KeyMissing: HTTPStatus.UNAUTHORIZED,
     errors.KeyInvalid: HTTPStatus.UNAUTHORIZED,

@@ -72,7 +72,7 @@ def take(request: Request, upload: FileStorage) -> Answer:
     """Store the file and queue its analysis once; give the job as it was answered.
 
     Raises NotFound for another account's pet, UploadRefused, BadRecordedAt, BadDeadline,
-    IdempotencyMismatch, TooManyJobs.
+    IdempotencyMismatch, IdempotencySpent, TooManyJobs.
     """
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
@@ -194,8 +194,8 @@ def announce(request: Request, *, size_bytes: int, sha256: bytes) -> Upload:
 
 def _opened(session: Session, request: Request, fingerprint: bytes) -> Upload | None:
     account_id, key = request.account_id, request.idempotency_key
-    pets.get(session, account_id, request.pet_id)
     before = key and idempotency.find(session, account_id, key, fingerprint)
+    pets.get(session, account_id, request.pet_id)  # not before: its deletion has spent the key
     return uploads.get(session, account_id, uuid.UUID(before["upload_id"])) if before else None
 
 

@@ -9,8 +9,9 @@ TailTrendError
 │   └── ClipRefused         ClipUnreadable  ClipNoVideo  ClipTooShort  ClipTooLong  ClipTooDemanding
 │                           MediaMissing
 ├── NotFound                MediaExpired
-├── Conflict                IdempotencyMismatch  JobNotFinal  JobFinal  EndpointDisabled
-│                           TooManyEndpoints  TooManyLinks  UploadFinal  AlertClosed
+├── Conflict                IdempotencyMismatch  IdempotencySpent  JobNotFinal  JobFinal
+│                           EndpointDisabled  TooManyEndpoints  TooManyLinks  UploadFinal
+│                           AlertClosed
 ├── NotAllowed              KeyMissing  KeyInvalid  InviteInvalid  FormExpired
 ├── TooManyRequests         TooManyJobs
 ├── AttemptsExhausted       the clip ended its workers too often
@@ -204,6 +205,12 @@ class IdempotencyMismatch(Conflict):
     """This Idempotency-Key was used before with a different request."""
 
     code = "idempotency_key_reused"
+
+
+class IdempotencySpent(Conflict):
+    """What this Idempotency-Key made has been deleted; send with another key."""
+
+    code = "idempotency_key_spent"
 
 
 class JobFinal(Conflict):

@@ -17,6 +17,7 @@ from shared.errors import (
     BadDeadline,
     BadRecordedAt,
     IdempotencyMismatch,
+    IdempotencySpent,
     NotAVideo,
     NotFound,
     StorageUnavailable,
@@ -45,6 +46,7 @@ bp = blueprint("uploads")
         UnknownBundle,
         UploadTooLarge,
         IdempotencyMismatch,
+        IdempotencySpent,
         StorageUnavailable,
     )
 )

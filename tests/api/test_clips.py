@@ -246,6 +246,15 @@ def test_the_same_key_with_another_request_is_a_conflict(api, account, change):
     assert len(jobs_of(account)) == 1
 
 
+@pytest.mark.parametrize("what", ["clips", "pets"])
+def test_a_key_whose_clip_was_deleted_is_spent(api, account, what):
+    pet, again = make_pet(account), {"headers": {"Idempotency-Key": "k1"}}
+    clip_id = send(api, pet, **again).json["clip_id"]
+    api.delete(f"/v1/{what}/{clip_id if what == 'clips' else pet.id}")
+    spent = send(api, pet, **again)
+    assert (spent.status_code, spent.json["code"]) == (410, "idempotency_key_spent")
+
+
 def test_two_accounts_may_use_the_same_key(api, account, stranger):
     headers = {"Idempotency-Key": "k1"}
     assert send(api, make_pet(account), headers=headers).status_code == 202

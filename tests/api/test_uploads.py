@@ -211,6 +211,17 @@ def test_the_same_key_and_request_get_the_same_upload_with_fresh_urls(api, pet):
     assert (other.status_code, other.json["code"]) == (409, "idempotency_key_reused")
 
 
+@pytest.mark.parametrize("what", ["clips", "pets"])
+def test_a_key_whose_clip_was_deleted_is_spent(api, pet, what):
+    key = {"Idempotency-Key": "k"}
+    upload = announce(api, pet, headers=key).json
+    put(upload)
+    clip_id = complete(api, upload).json["clip_id"]
+    api.delete(f"/v1/{what}/{clip_id if what == 'clips' else pet.id}")
+    spent = announce(api, pet, headers=key)
+    assert (spent.status_code, spent.json["code"]) == (410, "idempotency_key_spent")
+
+
 def test_eight_twins_with_one_key_open_one_upload(api, pet, account, client_of):
     clients = [client_of(account) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
