@@ -121,7 +121,11 @@ def cancel_job(job_id: uuid.UUID) -> JobOut:
 @bp.output(JobOut, status_code=202, headers=Created)
 @bp.doc(extensions=raises(JobFinal, JobNotFinal, TooManyJobs))
 def retry_job(job_id: uuid.UUID) -> tuple[JobOut, int, dict[str, str]]:
-    """Queue a new job for the clip of one that failed, was canceled or expired."""
+    """Queue a new job for the clip of one that failed, was canceled or expired.
+
+    While a job of that clip is on its way, that one is the answer. `expires_at` is kept while it
+    lies ahead.
+    """
     with transaction() as session:
         job = JobOut.of(jobs.retry(session, auth.account_id(), job_id))
     return job, 202, {"Location": f"/v1/jobs/{job.id}"}

@@ -156,6 +156,22 @@ def test_a_job_that_did_not_succeed_can_be_tried_again(api, account, state):
     assert again.headers["Location"] == f"/v1/jobs/{again.json['id']}"
 
 
+def test_a_retry_that_is_sent_twice_makes_one_job(api, account):
+    job = job_of(account, "failed")
+    first, second = (api.post(f"/v1/jobs/{job.id}/retry") for _ in range(2))
+    assert (second.status_code, second.json) == (first.status_code, first.json)
+    assert len(api.get("/v1/jobs").json["items"]) == 2
+
+
+@pytest.mark.parametrize(("day", "kept"), [("2099-01-01", True), ("2020-01-01", False)])
+def test_a_retry_keeps_a_deadline_that_lies_ahead(api, account, day, kept):
+    job = make_job(make_clip(make_pet(account)))
+    set_job(job, f"expires_at = '{day}T00:00:00Z'")
+    api.post(f"/v1/jobs/{job.id}/cancel")
+    again = api.post(f"/v1/jobs/{job.id}/retry").json
+    assert again["expires_at"] == (f"{day}T00:00:00Z" if kept else None)
+
+
 @pytest.mark.parametrize(
     ("state", "code"),
     [("queued", "job_not_final"), ("running", "job_not_final"), ("succeeded", "job_final")],
