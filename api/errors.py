@@ -20,6 +20,7 @@ STATUS: dict[type[TailTrendError], HTTPStatus] = {  # the nearest ancestor count
     errors.LineTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.BadCursor: HTTPStatus.BAD_REQUEST,
+    errors.NotAForm: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotAVideo: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotFound: HTTPStatus.NOT_FOUND,

@@ -18,7 +18,7 @@ from api.schemas.jobs import JobOut
 from shared import clips, idempotency, jobs, pets, storage, uploads
 from shared.clips import StoredFile, Told
 from shared.db import single, transaction
-from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
+from shared.errors import NotAForm, UploadFinal, UploadHashMismatch, UploadRefused
 from shared.jobs import Reserved
 from shared.models import Job, Upload
 from shared.settings import settings
@@ -58,11 +58,12 @@ class Request:
 
 
 def allow_upload() -> None:
-    """Let a form be as large as a clip may be; every other body stays small."""
-    if flask.request.mimetype == "multipart/form-data":
-        flask.request.max_content_length = (
-            settings().max_upload_mb * 1_000_000 + FORM_OVERHEAD_BYTES
-        )
+    """Let the form that brings a clip be as large as a clip may be. Raises NotAForm."""
+    if flask.request.method != "POST":
+        return
+    if flask.request.mimetype != "multipart/form-data":
+        raise NotAForm
+    flask.request.max_content_length = settings().max_upload_mb * 1_000_000 + FORM_OVERHEAD_BYTES
 
 
 # --- a file in the request -------------------------------------------------------------------

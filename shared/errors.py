@@ -4,6 +4,7 @@ TailTrendError
 ├── InputError              the caller's fault: refused or failed, never retried
 │   ├── InvalidRequest      RequestMalformed  LineTooLong  HeadersTooLarge  BadCursor
 │   │                       BadRecordedAt  BadDeadline  WebhookUrlRefused  UnknownBundle
+│   │                       NotAForm
 │   ├── UploadRefused       UploadEmpty  UploadTooLarge  NotAVideo
 │   │                       UploadMissing  UploadSizeMismatch  UploadHashMismatch
 │   └── ClipRefused         ClipUnreadable  ClipNoVideo  ClipTooShort  ClipTooLong  ClipTooDemanding
@@ -97,6 +98,12 @@ class UnknownBundle(InvalidRequest):
     """This server has no bundle of this name."""
 
     code = "unknown_bundle"
+
+
+class NotAForm(InvalidRequest):
+    """Send the clip as a file in multipart/form-data, whatever its own type."""
+
+    code = "not_a_form"
 
 
 class UploadRefused(InputError):
