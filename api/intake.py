@@ -18,7 +18,7 @@ from api.schemas.jobs import JobOut
 from shared import clips, idempotency, jobs, pets, storage, uploads
 from shared.clips import StoredFile, Told
 from shared.db import single, transaction
-from shared.errors import NotAForm, UploadFinal, UploadHashMismatch, UploadRefused
+from shared.errors import NotAForm, NotAVideo, UploadFinal, UploadHashMismatch, UploadRefused
 from shared.jobs import Reserved
 from shared.models import Job, Upload
 from shared.settings import settings
@@ -253,6 +253,10 @@ def _verified(upload: Upload) -> tuple[StoredFile, str]:
         if fresh is not None:
             with transaction() as session:
                 uploads.take_parts(session, upload, fresh)
+        raise
+    except NotAVideo:  # and these are the bytes that were announced: no others will do
+        with transaction() as session:
+            uploads.cancel(session, upload.account_id, upload.id)
         raise
 
 

@@ -173,6 +173,15 @@ def test_a_file_that_is_no_video_is_refused_when_it_is_completed(api, pet):
     assert api.get("/v1/clips").json["items"] == []
 
 
+def test_an_upload_of_no_video_has_ended_and_its_bytes_go(api, pet):
+    upload = announce(api, pet, b"text").json
+    put(upload, b"text")
+    complete(api, upload)
+    assert read(api, upload)["state"] == "canceled"
+    assert complete(api, upload).json["code"] == "upload_final"
+    assert owed_deletions(f"uploads/{upload['id']}/raw") == 1
+
+
 def test_a_late_put_cannot_touch_what_was_accepted(api, pet, tmp_path):
     upload = announce(api, pet).json
     put(upload)
