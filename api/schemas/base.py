@@ -54,7 +54,7 @@ LEFT_OUT: Any = Field(default_factory=lambda: None)
 
 
 class Input(BaseModel):
-    """A request body: unknown fields are mistakes."""
+    """What a request says in its body or its query: unknown names are mistakes."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,7 +66,7 @@ class Page(BaseModel, Generic[Item]):
     next: str | None = Field(description="Null on the last page.")
 
 
-class PageQuery(BaseModel):
+class PageQuery(Input):
     """Which page of a list."""
 
     limit: int = Field(50, ge=1, le=200, description="Most items on the page.")

@@ -43,7 +43,7 @@ Day = Annotated[IsoDate, AfterValidator(_within_reason)]
 Plausible = Annotated[IsoTime, AfterValidator(clips.checked_recorded_at)]
 
 
-class HistoryQuery(BaseModel):
+class HistoryQuery(Input):
     """Which part of a pet's history."""
 
     bucket: Bucket = Field(Bucket.DAY, description="Days or ISO weeks, on the owner's calendar.")
@@ -113,7 +113,7 @@ class HistoryOut(BaseModel):
     baselines: list[BaselineOut]
 
 
-class TrendQuery(BaseModel):
+class TrendQuery(Input):
     """How sure an alert has to be."""
 
     budget_per_year: float = Field(

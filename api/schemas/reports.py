@@ -33,7 +33,7 @@ def checked(span: tuple[date, date]) -> tuple[date, date]:
     return span
 
 
-class ReportQuery(BaseModel):
+class ReportQuery(Input):
     """What a report is about, and in which language."""
 
     first: First | None = Field(None, alias="from")
