@@ -104,7 +104,8 @@ def register(app: APIFlask) -> None:
 
 
 def _known_problem(error: TailTrendError) -> Response:
-    answer = problem(status_of(type(error)), error.code, error.detail)
+    fields = error.fields if isinstance(error, errors.InvalidRequest) else None
+    answer = problem(status_of(type(error)), error.code, error.detail, fields=fields)
     if isinstance(error, errors.TooManyRequests) and error.retry_after_s:
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer
@@ -123,11 +124,14 @@ def _http_problem(error: HTTPError) -> Response:
     """Translate what Flask, Werkzeug and the validation raise."""
     status = HTTPStatus(error.status_code)
     code = CODE_OF_STATUS.get(status, status.name.lower())
-    located: dict[str, dict[str, list[str]]] = (
-        error.detail if isinstance(error.detail, dict) else {}
-    )
-    fields = {name: said for found in located.values() for name, said in found.items()}
-    detail = "; ".join(f"{name}: {', '.join(said)}" for name, said in fields.items())
-    answer = problem(status, code, detail or error.message or status.phrase, fields=fields)
+    if isinstance(error.detail, dict) and error.detail:
+        return _known_problem(_invalid(error.detail))
+    answer = problem(status, code, error.message or status.phrase)
     answer.headers.extend(error.headers or {})
     return answer
+
+
+def _invalid(located: dict[str, dict[str, list[str]]]) -> errors.InvalidRequest:
+    """Name what the validation found wrong, by field."""
+    fields = {name: said for found in located.values() for name, said in found.items()}
+    return errors.InvalidRequest(fields=fields)

@@ -51,6 +51,13 @@ class InvalidRequest(InputError):
 
     code = "invalid_request"
 
+    def __init__(
+        self, detail: str | None = None, *, fields: dict[str, list[str]] | None = None
+    ) -> None:
+        self.fields = fields or {}
+        wrong = [f"{name}: {', '.join(said)}" for name, said in self.fields.items()]
+        super().__init__(detail or "; ".join(wrong))
+
 
 class RequestMalformed(InvalidRequest):
     """The request cannot be parsed."""

@@ -99,7 +99,7 @@ def _tags() -> list[str]:
     """Read tags from one or several `tags` fields."""
     said = ",".join(request.form.getlist("tags"))
     if len(said) > LONGEST_TAGS or "\0" in said:  # the schema has seen the first field only
-        raise InvalidRequest(f"tags: at most {LONGEST_TAGS} characters, and no NUL")
+        raise InvalidRequest(fields={"tags": [f"at most {LONGEST_TAGS} characters, and no NUL"]})
     return sorted({tag.strip() for tag in said.split(",") if tag.strip()})
 
 

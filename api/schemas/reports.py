@@ -27,9 +27,9 @@ def checked(span: tuple[date, date]) -> tuple[date, date]:
     """Give a span back that one page can show. Raises InvalidRequest."""
     first, last = span
     if first > last:
-        raise InvalidRequest("from: must not be after to")
+        raise InvalidRequest(fields={"from": ["must not be after to"]})
     if (last - first).days > MOST_DAYS:
-        raise InvalidRequest(f"from: at most {MOST_DAYS} days before to")
+        raise InvalidRequest(fields={"from": [f"at most {MOST_DAYS} days before to"]})
     return span
 
 
