@@ -30,7 +30,7 @@ class Keeping(Input):
     @model_validator(mode="after")
     def _days_when_needed(self) -> Self:
         if (self.retention is Retention.DAYS) != (self.retention_days is not None):
-            raise ValueError("retention_days goes with retention `days`, and with nothing else")
+            raise ValueError("retention_days goes with retention `days`, and with nothing else.")
         return self
 
 
@@ -78,7 +78,7 @@ class ClipPatch(Keeping):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("names nothing to change")
+            raise ValueError("The request names nothing to change.")
         return self
 
 

@@ -27,7 +27,7 @@ class UploadIn(Keeping):
     """A clip whose bytes will be sent straight to storage."""
 
     pet_id: uuid.UUID
-    size_bytes: int = Field(ge=1, le=2**53, description="Exact size of the file.")
+    size_bytes: int = Field(strict=True, ge=1, le=2**53, description="Exact size of the file.")
     sha256: Sha256 = Field(description="SHA-256 of the file in hex; compared with what arrives.")
     recorded_at: IsoTime | None = Field(
         None,

@@ -61,7 +61,7 @@ class EndpointPatch(Input):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("names nothing to change")
+            raise ValueError("The request names nothing to change.")
         return self
 
 

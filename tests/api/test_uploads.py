@@ -196,8 +196,10 @@ def test_what_cannot_be_accepted_is_refused_before_it_is_sent(api, pet, setting)
     large = announce(api, pet, size_bytes=1_000_001)
     assert (large.status_code, large.json["code"]) == (413, "upload_too_large")
     assert announce(api, pet, size_bytes=1_000_000).status_code == 201
-    for said in ({"size_bytes": 0}, {"sha256": "ab"}, {"tags": ["\0"]}, {"size_bytes": "many"}):
+    for said in ({"sha256": "ab"}, {"tags": ["\0"]}):
         assert announce(api, pet, **said).json["code"] == "invalid_request"
+    for size_bytes in (0, "many", "5", 5.0, True, None):
+        assert announce(api, pet, size_bytes=size_bytes).json["code"] == "invalid_request"
     past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
     assert announce(api, pet, expires_at=past).json["code"] == "bad_expires_at"
     assert announce(api, pet, recorded_at="1999-01-01T00:00:00Z").json["code"] == "bad_recorded_at"
