@@ -67,6 +67,9 @@ class UploadOut(BaseModel):
     expires_at: datetime = Field(description="When a waiting upload ends by itself.")
     job_expires_at: datetime | None = Field(description="The deadline of the analysis.")
     job_id: uuid.UUID | None = Field(description="The job, once completed.")
+    clip_id: uuid.UUID | None = Field(
+        description="The clip, once completed; an earlier one where its bytes were analysed before."
+    )
     url: str | None = Field(description="PUT the whole file here; null when it is sent in parts.")
     headers: dict[str, str] = Field(description="Headers that go with the PUT to `url`.")
     parts: list[PartOut] = Field(description="Empty when the file is sent in one piece.")
@@ -88,6 +91,7 @@ class UploadOut(BaseModel):
             expires_at=upload.expires_at,
             job_expires_at=upload.job_expires_at,
             job_id=upload.job_id,
+            clip_id=upload.clip_id,
             url=_url(upload, url_s) if single else None,
             headers=_headers(upload) if single else {},
             parts=_parts(upload, arrived or set(), url_s) if in_parts else [],

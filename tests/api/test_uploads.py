@@ -87,6 +87,7 @@ def test_a_file_is_put_and_becomes_a_clip_with_a_job(api, pet, tmp_path):
     assert (tmp_path / "media").read_bytes() == MP4
     after = read(api, upload)
     assert (after["state"], after["job_id"], after["url"]) == ("completed", done.json["id"], None)
+    assert (upload["clip_id"], after["clip_id"]) == (None, clip["id"])
 
 
 def test_a_large_file_is_sent_in_parts_and_goes_on_where_it_stopped(api, pet, large, tmp_path):
@@ -303,6 +304,7 @@ def test_bytes_that_were_analysed_before_are_answered_by_that_job(api, pet, acco
     assert again.json["assessment"]["emotion"] == RESULT["emotion"]
     assert len(api.get("/v1/clips").json["items"]) == 1
     assert complete(api, upload).json["duplicate_of"] == first["id"]
+    assert read(api, upload)["clip_id"] == first["clip_id"]
 
 
 @pytest.mark.parametrize("why", ["force", "another pet", "another bundle"])
