@@ -106,10 +106,12 @@ def _tags() -> list[str]:
 @bp.get("/clips")
 @bp.input(ClipsQuery, location="query")
 @bp.output(ClipsPage)
-@bp.doc(extensions=raises(BadCursor))
+@bp.doc(extensions=raises(BadCursor, NotFound))
 def list_clips(query_data: ClipsQuery) -> dict[str, Any]:
     """List your clips, newest upload first."""
     with transaction() as session:
+        if query_data.pet_id is not None:
+            pets.get(session, auth.account_id(), query_data.pet_id)
         chosen = clips.chosen(auth.account_id(), pet_id=query_data.pet_id)
         return page(session, chosen, query_data, by=[Clip.id], present=ClipOut.model_validate)
 
