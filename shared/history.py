@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from pydantic_core import to_jsonable_python
 from sqlalchemy import RowMapping, TextClause, select, text
 from sqlalchemy.orm import Session
 
@@ -26,6 +28,7 @@ Json = dict[str, Any]
 
 SESSION = timedelta(seconds=SESSION_S)
 LATE = timedelta(hours=4)  # how far a day's last session can reach into the next, clocks set back
+NEIGHBOURS = timedelta(weeks=12)  # farther ones change no rate that can be seen
 EVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
 FACTS = text("""
@@ -41,7 +44,11 @@ SELECT DISTINCT ON (assessment_id) assessment_id::text, label, by
  WHERE pet_id = :pet_id
  ORDER BY assessment_id, (by = 'vet') DESC, created_at DESC, id DESC
 """)
-IS_CHANGED = text("SELECT EXISTS (SELECT FROM history_changes WHERE pet_id = :pet_id)")
+# Whether some of a pet's summaries were written by code that did not keep their evidence.
+ARE_STALE = """
+SELECT EXISTS (SELECT FROM summaries WHERE pet_id = :pet_id AND NOT summary ? 'n_tense')
+"""
+IS_CHANGED = text(f"{ARE_STALE} OR EXISTS (SELECT FROM history_changes WHERE pet_id = :pet_id)")
 LOCK = text("SELECT history_version FROM pets WHERE id = :pet_id FOR NO KEY UPDATE")
 TAKE_CHANGES = text("DELETE FROM history_changes WHERE pet_id = :pet_id RETURNING at")
 # From a time as far back, or on, as each clip has another one within a session's length. Where
@@ -68,12 +75,13 @@ SELECT max(at) FROM onwards
 """)
 FORGET = text("DELETE FROM summaries WHERE pet_id = :pet_id AND begins BETWEEN :first AND :last")
 KEEP = text("""
-INSERT INTO summaries (pet_id, bucket, begins, n_clips, n_abstained, summary)
-VALUES (:pet_id, :bucket, :begins, :n_clips, :n_abstained, CAST(:summary AS jsonb))
+INSERT INTO summaries (pet_id, bucket, begins, n_clips, n_abstained, summary, evidence)
+VALUES (:pet_id, :bucket, :begins, :n_clips, :n_abstained, CAST(:summary AS jsonb), :evidence)
 """)
 SUMMARIES = text("""
-SELECT coalesce(string_agg(summary::text, ',' ORDER BY begins), '') FROM summaries
+SELECT summary, evidence FROM summaries
  WHERE pet_id = :pet_id AND bucket = :bucket AND begins BETWEEN :first AND :last
+ ORDER BY begins
 """)
 BUNDLE_CHANGES = text("""
 SELECT begins, bundle
@@ -147,25 +155,35 @@ def fold(session: Session, pet: Pet) -> None:
     lock(session, pet.id)
     zone = session.scalar(select(Pet.time_zone).where(Pet.id == pet.id))
     times = list(session.scalars(TAKE_CHANGES, {"pet_id": pet.id}))
-    if zone is None or not times:
+    if zone is None:
         return
-    if None in times:
+    if None in times or session.scalar(text(ARE_STALE), {"pet_id": pet.id}):
         _summarise(session, pet.id, zone, observations(session, pet.id), (date.min, date.max))
         return
-    for first, last in _weeks(session, pet.id, times, ZoneInfo(zone)):
+    for first, last in _weeks(session, pet.id, times, ZoneInfo(zone)) if times else ():
         begins, ends = midnight(first, zone), midnight(last + timedelta(days=1), zone) + LATE
         begins = _reach(session, pet.id, EARLIEST, begins)
         facts = observations(session, pet.id, begins=begins, ends=ends)
         _summarise(session, pet.id, zone, facts, (first, last))
 
 
-def summaries_json(session: Session, pet: Pet, bucket: Bucket, span: Span) -> str:
-    """Give the summaries of the days or weeks that begin in a span, as a JSON array.
+def summaries(session: Session, pet: Pet, bucket: Bucket, span: Span) -> list[method.Summary]:
+    """Give the days or weeks that begin in a span, their rates told with those around it."""
+    before, after = min(NEIGHBOURS, span[0] - date.min), min(NEIGHBOURS, date.max - span[1])
+    rows = session.execute(SUMMARIES, _within(pet, bucket, (span[0] - before, span[1] + after)))
+    told = method.rated([_counted(*row) for row in rows])
+    return [one for one in told if span[0].isoformat() <= one.begins <= span[1].isoformat()]
 
-    As text, since a thousand days that are only passed on need not be read.
-    """
-    told: str = session.execute(SUMMARIES, _within(pet, bucket, span)).scalar_one()
-    return f"[{told}]"
+
+def as_json(summaries: list[method.Summary]) -> list[Json]:
+    """Give summaries as they are served."""
+    told: list[Json] = to_jsonable_python(summaries)
+    return told
+
+
+def _counted(summary: Json, evidence: bytes | None) -> method.Counted:
+    said = None if evidence is None else np.frombuffer(evidence, np.float32).reshape(2, -1)
+    return method.Counted(method.Summary(**summary), said)
 
 
 def bundle_changes(session: Session, pet: Pet, bucket: Bucket, span: Span) -> Sequence[RowMapping]:
@@ -239,17 +257,22 @@ def _summarise(
     rows = [
         {"pet_id": pet_id, "bucket": bucket.value, **_row(made)}
         for bucket in Bucket
-        for made in method.summarize(facts, zone, bucket.value)
-        if first <= date.fromisoformat(made.begins) <= last
+        for made in method.count(facts, zone, bucket.value)
+        if first <= date.fromisoformat(made.summary.begins) <= last
     ]
     if rows:
         session.execute(KEEP, rows)
 
 
-def _row(made: method.Summary) -> Json:
-    told = json.dumps(asdict(made), allow_nan=False)
-    counts = {"n_clips": made.n_clips, "n_abstained": made.n_abstained}
-    return {"begins": date.fromisoformat(made.begins), **counts, "summary": told}
+def _row(made: method.Counted) -> Json:
+    said = made.summary
+    return {
+        "begins": date.fromisoformat(said.begins),
+        "n_clips": said.n_clips,
+        "n_abstained": said.n_abstained,
+        "summary": json.dumps(asdict(said), allow_nan=False),
+        "evidence": None if made.evidence is None else made.evidence.tobytes(),
+    }
 
 
 # --- trend -----------------------------------------------------------------------------------

@@ -816,9 +816,17 @@ class Summary(Base):
     begins: Mapped[date] = mapped_column(Date, primary_key=True)
     n_clips: Mapped[int]
     n_abstained: Mapped[int]
-    summary: Mapped[dict[str, Any]]
+    summary: Mapped[dict[str, Any]]  # without its rates, which need its neighbours
+    evidence: Mapped[bytes | None]  # (2, 39) float32: log likelihoods of the rates on the grid
 
-    __table_args__ = (CheckConstraint(one_of("bucket", Bucket), name="bucket"),)
+    __table_args__ = (
+        CheckConstraint(one_of("bucket", Bucket), name="bucket"),
+        Index(
+            "ix_summaries_stale",  # written by code that kept no evidence
+            "pet_id",
+            postgresql_where=text("NOT summary ? 'n_tense'"),
+        ),
+    )
 
 
 class HistoryChange(Base):

@@ -1,6 +1,5 @@
 """What a page about a pet shows, read at once: trend, history, what lies around it, last clip."""
 
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,12 +33,6 @@ NEWEST = text("""
 SELECT newest.id FROM unnest(CAST(:pet_ids AS uuid[])) AS asked (id), LATERAL (
     SELECT assessments.id FROM assessments WHERE pet_id = asked.id
      ORDER BY recorded_at DESC, assessments.id DESC LIMIT 1) AS newest
-""")
-SPARKS = text("""
-SELECT pet_id, begins, (summary #>> '{negative,mean}')::float AS mean
-  FROM summaries
- WHERE pet_id = ANY (:pet_ids) AND bucket = 'week' AND begins >= :since
- ORDER BY begins
 """)
 
 
@@ -115,9 +108,9 @@ def read(
     trend = history.trend(session, pet, now=now)
     return Overview(
         trend=trend,
-        items=json.loads(history.summaries_json(session, pet, bucket, span)),
+        items=history.as_json(history.summaries(session, pet, bucket, span)),
         around=around(session, pet, bucket, span),
-        week=json.loads(history.summaries_json(session, pet, Bucket.DAY, week)),
+        week=history.as_json(history.summaries(session, pet, Bucket.DAY, week)),
         around_week=around(session, pet, Bucket.DAY, week),
         newest=newest(session, [pet.id]).get(pet.id),
         open_alerts=open_alerts(session, [pet.id]),
@@ -141,16 +134,23 @@ def glances(session: Session, pets: Sequence[Pet], *, now: datetime) -> list[Gla
     last, alarms = newest(session, pet_ids), open_alerts(session, pet_ids)
     today = now.astimezone(UTC).date()
     since = today - timedelta(weeks=SPARK_WEEKS - 1, days=today.weekday() + 1)
-    sparks = session.execute(SPARKS, {"pet_ids": pet_ids, "since": since}).all()
     return [
         Glance(
             pet=pet,
             trend=history.trend(session, pet, now=now),
             newest=last.get(pet.id),
             open_alerts=[alarm for alarm in alarms if alarm.pet_id == pet.id],
-            spark=[(row.begins, row.mean) for row in sparks if row.pet_id == pet.id],
+            spark=_spark(session, pet, (since, today)),
         )
         for pet in pets
+    ]
+
+
+def _spark(session: Session, pet: Pet, span: Span) -> list[tuple[date, float | None]]:
+    weeks = history.summaries(session, pet, Bucket.WEEK, span)
+    return [
+        (date.fromisoformat(one.begins), one.negative.mean if one.negative else None)
+        for one in weeks
     ]
 
 

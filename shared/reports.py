@@ -4,7 +4,6 @@ Knows no language and no layout; those who write it as a page or as a PDF add th
 """
 
 import contextlib
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 from shared import alerts, baselines, deletions, history, notes, storage
 from shared.errors import MediaMissing
 from shared.models import Alert, Baseline, Bucket, Note, NoteKind, Pet
+from shared.trend import Summary
 from shared.trend.observations import NEGATIVE, SESSION_S
 
 Json = dict[str, Any]
@@ -199,14 +199,14 @@ def _trend(session: Session, pet: Pet, last: date, now: datetime) -> Json:
 
 def _weeks(session: Session, pet: Pet, span: Span) -> tuple[Week, ...]:
     monday = span[0] - timedelta(days=span[0].weekday())
-    told = json.loads(history.summaries_json(session, pet, Bucket.WEEK, (monday, span[1])))
+    told = history.summaries(session, pet, Bucket.WEEK, (monday, span[1]))
     return tuple(_week(one) for one in told)
 
 
-def _week(told: Json) -> Week:
-    rate = told["negative"] or {}
-    rates = (rate.get("mean"), rate.get("low"), rate.get("high"))
-    return Week(date.fromisoformat(told["begins"]), told["n_clips"], told["n_abstained"], *rates)
+def _week(told: Summary) -> Week:
+    rate = told.negative
+    rates = (rate.mean, rate.low, rate.high) if rate else (None, None, None)
+    return Week(date.fromisoformat(told.begins), told.n_clips, told.n_abstained, *rates)
 
 
 def _moments(session: Session, clips: Sequence[RowMapping], lately: datetime) -> tuple[Moment, ...]:

@@ -2,14 +2,14 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from shared import history
 from shared.db import transaction
-from shared.models import Bucket, Pet, Summary
+from shared.models import Bucket, Pet
 from tests.factories import RESULT
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -74,9 +74,12 @@ def stored_summaries(pet_id: uuid.UUID) -> dict[str, list[dict]]:
         history.fold(session, session.get_one(Pet, pet_id))
         session.flush()
     with transaction() as session:
-        rows = session.query(Summary).where(Summary.pet_id == pet_id).order_by(Summary.begins)
-        found = [(row.bucket, row.summary) for row in rows]
-    return {bucket.value: [told for one, told in found if one == bucket.value] for bucket in Bucket}
+        pet = session.get_one(Pet, pet_id)
+        ever = (date.min, date.max)
+        return {
+            bucket.value: history.as_json(history.summaries(session, pet, bucket, ever))
+            for bucket in Bucket
+        }
 
 
 def served_trend(pet_id: uuid.UUID, now: datetime = NOW) -> dict:

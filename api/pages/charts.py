@@ -22,7 +22,6 @@ TOPS = (0.6, 0.8, 1.0)  # of the rates' axis
 SPARK_TOP = 0.8
 MOST_DOTS = 60  # above that, dots would be a smear
 MOST_TICKS = 5
-UNUSUAL = 0.5  # of tense signs, while nothing is known of what is usual
 FEWEST_IN_A_CELL = 3
 STEP = {Bucket.DAY: timedelta(days=1), Bucket.WEEK: timedelta(weeks=1)}
 JOINED = {Bucket.DAY: timedelta(days=3), Bucket.WEEK: timedelta(weeks=1)}  # by a line
@@ -134,7 +133,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of a week: its clips, how they compare with usual, and what happened."""
+    """One day of a week: its clips, whether most were tense, and what happened."""
 
     day: date
     n: int
@@ -142,9 +141,7 @@ class Day:
     marks: list[Mark]
 
 
-def days(
-    items: Sequence[Json], around: Around, usual: Json | None, week: tuple[date, date], zone: str
-) -> list[Day]:
+def days(items: Sequence[Json], around: Around, week: tuple[date, date], zone: str) -> list[Day]:
     """Lay out every day of a week, with and without clips."""
     by_day = {item["begins"]: item for item in items}
     marks = list(_marks(around, Scale(week, 1.0), zone))
@@ -153,16 +150,15 @@ def days(
         day = week[0] + timedelta(days=n)
         item = by_day.get(day.isoformat())
         happened = [mark for mark in marks if _day(mark.at, zone) == day]
-        found.append(Day(day, item["n_clips"] if item else 0, _day_tone(item, usual), happened))
+        found.append(Day(day, item["n_clips"] if item else 0, _day_tone(item), happened))
     return found
 
 
-def _day_tone(item: Json | None, usual: Json | None) -> str:
-    """Tell a day with more tense signs than usual from others; it alone never alarms."""
+def _day_tone(item: Json | None) -> str:
+    """Tell a day on which more clips than not spoke for tense signs; it alone never alarms."""
     if item is None or item["negative"] is None:
         return "quiet"
-    most = usual["high"] if usual else UNUSUAL
-    return "maybe" if item["negative"]["mean"] > most else "calm"
+    return "maybe" if 2 * item["n_tense"] > item["n_clips"] - item["n_abstained"] else "calm"
 
 
 def _day(at: datetime | date, zone: str) -> date:

@@ -80,7 +80,12 @@ class SummaryOut(BaseModel):
     n_sessions: int = Field(description="Clips within two hours are one session.")
     n_abstained: int
     n_verdicts: int
-    negative: Rate | None = Field(description="Of Anxious and Distressed; null without clips.")
+    n_used_sessions: int = Field(description="Those with a clip that has a result or a verdict.")
+    n_tense: int = Field(description="Clips that speak for tense signs, as they are: some err.")
+    negative: Rate | None = Field(
+        description="Of Anxious and Distressed, told with what the days or weeks around it say; "
+        "null without clips."
+    )
     play: Rate | None = Field(description="Of Playful and Relaxed.")
     reasons: dict[str, float] = Field(description="Share of each filming reason.")
     parts_of_day: dict[str, float]

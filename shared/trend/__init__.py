@@ -9,7 +9,15 @@ from shared.trend.context import ReasonMix
 from shared.trend.history import Comparison, Cusum, Priors
 from shared.trend.observations import Anchor, Observation, Reason, VerdictBy
 from shared.trend.rate import Rate, RatePrior
-from shared.trend.summaries import SharedHours, Summary, household, summarize
+from shared.trend.summaries import (
+    Counted,
+    SharedHours,
+    Summary,
+    count,
+    household,
+    rated,
+    summarize,
+)
 from shared.trend.temperament import Clusters, Temperament, clusters, temperament
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "Anchor",
     "Clusters",
     "Comparison",
+    "Counted",
     "Cusum",
     "NextClip",
     "Observation",
@@ -35,7 +44,9 @@ __all__ = [
     "agreement",
     "as_json",
     "clusters",
+    "count",
     "household",
+    "rated",
     "summarize",
     "temperament",
     "trend",

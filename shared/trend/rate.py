@@ -1,5 +1,6 @@
 """How often, with its uncertainty: a posterior over the rate on a fixed grid of logits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ LOGIT_GRID: Array = np.linspace(-4.6, 3.0, 39)  # 1 % .. 95 %, in steps of 0.2
 RATE_GRID: Array = np.asarray(expit(LOGIT_GRID))
 DESIGN_EFFECT = 1.4  # clips of one pet resemble each other beyond sessions and days
 INTERVAL = 0.9
+TINY = 1e-300
 IMPORTANT_RISE = 0.10  # the smallest change worth a word: 10 points
 
 
@@ -69,15 +71,26 @@ def posterior(log_likelihood: Array, prior: RatePrior) -> Array:
 
 def rate_of(mass: Array, n_clips: int, n_sessions: int) -> Rate:
     """Summarise a posterior on the grid."""
+    (rate,) = rates_of(mass[None], [n_clips], [n_sessions])
+    return rate
+
+
+def rates_of(mass: Array, n_clips: Sequence[int], n_sessions: Sequence[int]) -> list[Rate]:
+    """Summarise posteriors on the grid (n, 39)."""
     tail = (1 - INTERVAL) / 2
-    low, high = quantile(mass, tail), quantile(mass, 1 - tail)
-    return Rate(float(mass @ RATE_GRID), low, high, n_clips, n_sessions)
+    parts = (mass @ RATE_GRID, quantiles(mass, tail), quantiles(mass, 1 - tail))
+    numbers = (n_clips, n_sessions)
+    return list(map(Rate, *(part.tolist() for part in parts), *numbers))
 
 
-def quantile(mass: Array, share: float) -> float:
-    """Return a quantile of a posterior on the grid, interpolated between points in logits."""
-    middle = np.cumsum(mass) - mass / 2
-    return float(expit(np.interp(share, middle, LOGIT_GRID)))
+def quantiles(mass: Array, share: float) -> Array:
+    """Return a quantile of each posterior (n, 39), interpolated between points in logits. (n,)"""
+    middle = np.cumsum(mass, axis=1) - mass / 2
+    above = np.clip((middle < share).sum(axis=1), 1, len(LOGIT_GRID) - 1)
+    rows = np.arange(len(mass))
+    low, high = middle[rows, above - 1], middle[rows, above]
+    on = np.clip((share - low) / np.maximum(high - low, TINY), 0, 1)
+    return np.asarray(expit(LOGIT_GRID[above - 1] + on * np.diff(LOGIT_GRID)[above - 1]))
 
 
 def p_rise(now: Array, usual: Array, points: float = IMPORTANT_RISE) -> float:

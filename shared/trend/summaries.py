@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from shared.trend.context import part_shares, reason_shares
+from shared.trend.course import course
 from shared.trend.evidence import (
     NEGATIVE_SIDE,
     Side,
@@ -31,19 +33,14 @@ from shared.trend.observations import (
     select,
     timeline,
 )
-from shared.trend.rate import (
-    Array,
-    Rate,
-    RatePrior,
-    posterior,
-    rate_of,
-)
+from shared.trend.rate import DESIGN_EFFECT, Array, Rate, rates_of
 
 Bucket = Literal["day", "week", "month"]
 MIN_JOINT_SESSIONS = 3
 HOUSEHOLD_P = 0.05
 
 Days = np.ndarray[tuple[int, ...], np.dtype[np.int64]]  # ordinals since 1970
+Evidence = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +52,30 @@ class Summary:
     n_sessions: int
     n_abstained: int
     n_verdicts: int
+    n_used_sessions: int  # those with a clip that can be used
+    n_tense: int  # clips that speak for tense signs rather than against them, errors included
     negative: Rate | None  # None when no clip of the bucket can be used
     play: Rate | None
     reasons: dict[str, float]
     parts_of_day: dict[str, float]
     bundles: dict[str, int]
+
+    @property
+    def n_used_clips(self) -> int:
+        """Clips with a result or a verdict."""
+        return self.n_clips - self.n_abstained
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One day, week or month before its neighbours are known: a summary without rates.
+
+    evidence (2, 39) float32: log likelihoods of the negative and the play rate on the grid; None
+    when no clip can be used.
+    """
+
+    summary: Summary
+    evidence: Evidence | None
 
 
 def summarize(
@@ -70,11 +86,39 @@ def summarize(
     priors: Priors = NO_KNOWLEDGE,
 ) -> list[Summary]:
     """Summarise the days, ISO weeks or months that have clips, in order of time."""
+    return rated(count(observations, time_zone, bucket, priors=priors), priors=priors)
+
+
+def count(
+    observations: Sequence[Observation],
+    time_zone: str,
+    bucket: Bucket,
+    *,
+    priors: Priors = NO_KNOWLEDGE,
+) -> list[Counted]:
+    """Count days, ISO weeks or months; each knows nothing of the others."""
     line = timeline(observations, ZoneInfo(time_zone))
     begins = _begins(line.day, bucket)
     return [
-        _summary(select(line, begins == begin), int(begin), priors) for begin in np.unique(begins)
+        _counted(select(line, begins == begin), int(begin), priors) for begin in np.unique(begins)
     ]
+
+
+def rated(counted: Sequence[Counted], *, priors: Priors = NO_KNOWLEDGE) -> list[Summary]:
+    """Tell the rates of periods in order of time, each with what its neighbours say."""
+    summaries = [one.summary for one in counted]
+    known = {n: one.evidence for n, one in enumerate(counted) if one.evidence is not None}
+    if not known:
+        return summaries
+    told = [summaries[n] for n in known]
+    evidence = np.stack(list(known.values()), axis=1).astype(np.float64)
+    days = np.array([date.fromisoformat(one.begins).toordinal() for one in told])
+    numbers = ([one.n_used_clips for one in told], [one.n_used_sessions for one in told])
+    masses = course(evidence, days, (priors.negative_rate, priors.play_rate))
+    negative, play = (rates_of(mass, *numbers) for mass in masses)
+    for place, n in enumerate(known):
+        summaries[n] = replace(summaries[n], negative=negative[place], play=play[place])
+    return summaries
 
 
 def _begins(day: Days, bucket: Bucket) -> Days:
@@ -91,32 +135,36 @@ def _weekday(day: Days) -> Array:
     return np.asarray((day - monday_1970) % 7)
 
 
-def _summary(line: Timeline, begin: int, priors: Priors) -> Summary:
+def _counted(line: Timeline, begin: int, priors: Priors) -> Counted:
     usable = np.array(
         [clip.probabilities is not None or clip.verdict is not None for clip in line.clips],
         dtype=bool,
     )
     clips = select(line, usable)
-    return Summary(
+    sides = (Side(NEGATIVE, priors.negative_share), Side(PLAY, priors.play_share))
+    ratios = [log_ratios(clips.clips, score_table(clips.clips), side) for side in sides]
+    summary = Summary(
         begins=day_name(begin),
         n_clips=len(line.clips),
         n_sessions=len(np.unique(line.session)),
         n_abstained=int((~usable).sum()),
         n_verdicts=sum(clip.verdict is not None for clip in line.clips),
-        negative=_rate(clips, Side(NEGATIVE, priors.negative_share), priors.negative_rate),
-        play=_rate(clips, Side(PLAY, priors.play_share), priors.play_rate),
+        n_used_sessions=len(np.unique(clips.session)),
+        n_tense=int((ratios[0] > 0).sum()),
+        negative=None,
+        play=None,
         reasons=reason_shares(line.clips),
         parts_of_day=part_shares(line.hour),
         bundles=dict(sorted(Counter(clip.bundle_id for clip in line.clips).items())),
     )
+    return Counted(summary, _evidence(clips, ratios) if clips.clips else None)
 
 
-def _rate(line: Timeline, side: Side, prior: RatePrior) -> Rate | None:
-    if not line.clips:
-        return None
-    ratio = log_ratios(line.clips, score_table(line.clips), side)
-    mass = posterior(session_log_likelihood(ratio, line.session, line.day), prior)
-    return rate_of(mass, len(line.clips), len(np.unique(line.session)))
+def _evidence(clips: Timeline, ratios: Sequence[Array]) -> Evidence:
+    per_side = [
+        session_log_likelihood(ratio, clips.session, clips.day).sum(axis=0) for ratio in ratios
+    ]
+    return np.asarray(np.stack(per_side) / DESIGN_EFFECT, np.float32)
 
 
 @dataclass(frozen=True, slots=True)

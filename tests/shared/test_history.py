@@ -126,6 +126,19 @@ def test_a_late_clip_writes_only_the_weeks_it_touches(pet):
     assert 0 < len(changed) <= 2 * 8  # at most two weeks of days
 
 
+def test_summaries_of_code_that_kept_no_evidence_are_made_anew(pet):
+    before = stored_summaries(pet.id)
+    with transaction() as session:
+        forget = text(
+            "UPDATE summaries SET evidence = NULL, summary = summary - 'n_tense'"
+            " WHERE pet_id = :p AND bucket = 'week'"
+        )
+        session.execute(forget, {"p": pet.id})
+    assert stored_summaries(pet.id) == before
+    with transaction() as session:
+        assert not session.scalar(history.IS_CHANGED, {"pet_id": pet.id})
+
+
 def rows_written(session):
     return set(session.execute(text("SELECT pet_id, bucket, begins, xmin::text FROM summaries")))
 

@@ -35,7 +35,7 @@ from shared.trend.rate import (
     log_prior,
     p_rise,
     posterior,
-    quantile,
+    quantiles,
     rate_of,
 )
 
@@ -132,7 +132,8 @@ def test_intervals_cover_the_true_rate():
         negative = rng.random(30) < truth
         ratio = 1.96 * (rng.normal(size=30) + np.where(negative, 0.98, -0.98))
         mass = posterior(clip_log_likelihood(np.clip(ratio, -3, 3), np.ones(30)), RatePrior(2, 6))
-        covered += quantile(mass, 0.05) <= truth <= quantile(mass, 0.95)
+        low, high = (quantiles(mass[None], share).item() for share in (0.05, 0.95))
+        covered += low <= truth <= high
     assert covered / 400 > 0.88  # 90 % less 1.3 standard errors; the design effect widens it
 
 
@@ -266,6 +267,33 @@ def test_a_summary_counts_what_it_cannot_use():
     assert day.reasons["cute"] == pytest.approx(1 / 3)
     (blank,) = summarize([make_clip(0, probabilities=None)], "UTC", "day")
     assert blank.negative is None
+
+
+def test_a_week_is_told_with_what_its_neighbours_say():
+    calm = [make_clip(24 * day, 0.05) for day in range(70)]
+    tense = [make_clip(24 * day, 0.9) for day in range(70, 140)]
+    weeks = summarize([*calm, *tense], "UTC", "week")
+    assert weeks[3].negative.mean < 0.1
+    assert weeks[-3].negative.mean > 0.8
+    assert [week.n_tense for week in (weeks[3], weeks[-3])] == [0, 7]
+    alone = summarize(tense[21:28], "UTC", "week")
+    assert alone[0].negative.mean < weeks[-3].negative.mean
+
+
+def test_one_clip_among_many_of_the_other_kind_moves_its_day_a_little():
+    calm = [make_clip(24 * day, 0.05) for day in range(40)]
+    tense = [*calm[:20], make_clip(24 * 20, 0.9), *calm[21:]]
+    without, with_one = (summarize(clips, "UTC", "day")[20] for clips in (calm, tense))
+    assert (without.n_tense, with_one.n_tense) == (0, 1)
+    assert without.negative.mean < with_one.negative.mean < 0.2
+
+
+def test_a_period_without_a_usable_clip_has_no_rate_and_says_nothing_of_others():
+    clips = [make_clip(24 * day, 0.9) for day in range(21)]
+    blank = [make_clip(24 * 21 + hour, probabilities=None) for hour in range(5)]
+    with_blank = summarize([*clips, *blank], "UTC", "day")
+    assert with_blank[-1].negative is None
+    assert with_blank[:-1] == summarize(clips, "UTC", "day")
 
 
 def test_two_pets_tense_in_the_same_hours_point_to_the_household():

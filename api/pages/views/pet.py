@@ -45,7 +45,7 @@ def show(pet_id: uuid.UUID) -> str:
         usual=usual,
         trend=seen.trend,
         chart=drawn,
-        days=charts.days(seen.week, seen.around_week, usual, week, pet.time_zone),
+        days=charts.days(seen.week, seen.around_week, week, pet.time_zone),
         cells=charts.grid(seen.pattern),
         chosen=chosen,
         ranges=RANGES,

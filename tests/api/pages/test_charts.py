@@ -55,9 +55,10 @@ def test_what_began_before_or_after_the_span_is_marked_at_its_edge():
 
 
 def test_a_week_has_all_its_days_and_one_tense_day_is_told_from_others():
-    items = [{**week(0, 0.9), "begins": "2026-03-02"}, {**week(0, 0.1), "begins": "2026-03-04"}]
-    usual = {"low": 0.1, "high": 0.4}
-    found = charts.days(items, NOTHING, usual, (date(2026, 3, 2), date(2026, 3, 8)), "UTC")
+    clips = {"n_abstained": 0, "n_tense": 2}
+    tense = {**week(0), **clips, "begins": "2026-03-02"}
+    calm = {**week(0), **clips, "begins": "2026-03-04", "n_tense": 1}
+    found = charts.days([tense, calm], NOTHING, (date(2026, 3, 2), date(2026, 3, 8)), "UTC")
     assert [one.n for one in found] == [3, 0, 3, 0, 0, 0, 0]
     assert [one.tone for one in found][:3] == ["maybe", "quiet", "calm"]
 
