@@ -46,6 +46,7 @@ from worker.training import (
     crossfit,
     experts,
     fit,
+    provenance,
     serving,
     splits,
 )
@@ -121,8 +122,11 @@ def export_run(
     save_file(state, part / TORCH)
     held = held_back(corpus, plan, final, device=device)
     calibrated = calibrate(corpus, predictions, fitted.module, held, final, part, evidence)
-    manifest = describe(corpus, plan, fitted.module, calibrated, named, evaluation)
-    text = card.written(manifest, evaluation, evidence, corpus, plan)
+    learned = np.sort(np.concatenate([final.train, final.stop]))
+    learned = learned[corpus.table.answerable(fitted.module.inputs)[learned]]
+    provenance.keep(part, (corpus.dataset.examples[i] for i in learned))
+    manifest = describe(corpus, learned, plan, fitted.module, calibrated, named, evaluation)
+    text = card.written(manifest, evaluation, evidence, corpus, learned, plan)
     (part / CARD).write_text(text, "utf-8")
     bundles.write_manifest(part, manifest)
     part.rename(out)
@@ -224,6 +228,7 @@ def embeddings(corpus: Corpus, module: Network, rows: Rows) -> NDArray[np.float6
 
 def describe(
     corpus: Corpus,
+    learned: Rows,
     plan: Plan,
     module: Network,
     calibrated: Calibration,
@@ -232,8 +237,9 @@ def describe(
 ) -> Manifest:
     """Return the manifest; the hashes are written with it."""
     blank = "0" * 64
-    species = {one.species for one in corpus.dataset.examples}
-    licences = {one.licence or "LicenseRef-unknown" for one in corpus.dataset.examples}
+    examples = [corpus.dataset.examples[i] for i in learned]
+    species = {one.species for one in examples}
+    licences = {one.licence or "LicenseRef-unknown" for one in examples}
     return Manifest(
         schema=1,
         name=named.name,
@@ -241,7 +247,7 @@ def describe(
         arch=plan.recipe.arch,
         decides="with_ethogram" if calibrated.experts.ethogram else "alone",
         species=tuple(s for s in SPECIES if s in species),
-        files={ONNX: blank, TORCH: blank, OOD: blank, CARD: None},
+        files={ONNX: blank, TORCH: blank, OOD: blank, provenance.FILE: blank, CARD: None},
         weights=Weights(onnx=ONNX, torch=TORCH),
         encoders=() if module.looks else encoders(corpus, module.inputs),
         features=tuple(
@@ -253,7 +259,7 @@ def describe(
         calibration=calibrated,
         metrics=measured(evaluation),
         licences=Licences(code="Apache-2.0", weights=named.licence, data=tuple(sorted(licences))),
-        provenance=provenance(plan, evaluation),
+        provenance=origin(plan, evaluation),
     )
 
 
@@ -293,7 +299,7 @@ def measured(found: Evaluation) -> tuple[Metric, ...]:
     )
 
 
-def provenance(plan: Plan, found: Evaluation) -> dict[str, str]:
+def origin(plan: Plan, found: Evaluation) -> dict[str, str]:
     """Return how the bundle came about, and the warnings that go with it."""
     told = {
         "command": "tailtrend export",

@@ -13,7 +13,7 @@ from tensorboardX import SummaryWriter
 
 from shared.errors import InputError
 from worker.pipeline.architectures.inputs import MODALITIES
-from worker.pipeline.manifest import ANY
+from worker.pipeline.manifest import ANY, CLASSES
 from worker.training import fit, splits
 from worker.training.corpus import Corpus
 from worker.training.fit import Epoch, Fitted, Task
@@ -31,6 +31,12 @@ class RunInvalid(InputError):
     """This folder holds no finished training run."""
 
     code = "run_invalid"
+
+
+class OneClass(InputError):
+    """Every file has the same label."""
+
+    code = "one_class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,10 @@ def cross_fit(
 ) -> Predictions:
     """Fit every fold and seed over `rows`, going on where a kill left off; keep all in `folder`.
 
-    Raises OtherRecipe, NothingToLearn, TooFewGroups, LeakFound.
+    Raises OtherRecipe, OneClass, NothingToLearn, TooFewGroups, LeakFound.
     """
     claim(folder, plan)
+    refuse_one_class(corpus.truth[rows])
     known = dealt_anew(corpus) if plan.shuffled else corpus
     fold_of = np.full(len(corpus), -1)
     logits: dict[str, Array] = {}
@@ -140,6 +147,13 @@ def folds(corpus: Corpus, plan: Plan, rows: Rows) -> Iterator[Fold]:
         if plan.split != Split.RANDOM:
             splits.check(corpus.joined, whole, corpus.dataset.examples)
         yield teachable(corpus, whole)
+
+
+def refuse_one_class(truth: Rows) -> None:
+    """Raise OneClass."""
+    if len(labelled := np.unique(truth)) < 2:
+        names = ", ".join(CLASSES[at] for at in labelled)
+        raise OneClass(f"Every file is labelled {names}: there is nothing to tell apart.")
 
 
 def teachable(corpus: Corpus, fold: Fold) -> Fold:

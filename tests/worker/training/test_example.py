@@ -98,8 +98,17 @@ def test_every_place_says_that_generated_clips_prove_nothing_of_animals(folder, 
     assert any(
         "say nothing of real animals" in text for text in bundle.manifest.provenance.values()
     )
-    page = (folder / "build" / "run" / "report" / "report.html").read_text("utf-8")
-    assert "say nothing of real animals" in page
+    pages = [folder / "build" / "run" / "report", folder / "build" / "report"]
+    for page in pages:
+        assert "say nothing of real animals" in (page / "report.html").read_text("utf-8")
+
+
+def test_a_bundle_on_its_own_files_is_marked_as_no_test(folder, said):
+    (printed,) = [told for line, told in said.items() if "evaluate bundle" in line]
+    assert "NO TEST: example 1.0.0 learned from" in printed
+    found = json.loads((folder / "build" / "report" / "report.json").read_text("utf-8"))
+    assert any("NO TEST" in mark for mark in found["marks"])
+    assert found["about"].startswith("example 1.0.0")
 
 
 def test_the_report_holds_controls_matrix_plots_and_no_link_outside(folder, said):
