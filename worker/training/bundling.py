@@ -25,9 +25,11 @@ from worker.pipeline.architectures.inputs import (
     WIDTHS,
 )
 from worker.pipeline.bundles import Bundle
+from worker.pipeline.fuse.ethogram import load_ethogram
 from worker.pipeline.fuse.rows import PICTURE_NUMBERS
 from worker.pipeline.manifest import (
     ANY,
+    Abstain,
     Calibration,
     Encoder,
     Feature,
@@ -198,6 +200,18 @@ def calibrate(
         offsets={key: nats_of(found) for key, found in offsets.items()},
         conformal=calibration.conformal(cross, corpus, predictions.rows),
         ood=OutOfDistribution(file=OOD, max_score=limit),
+        abstain=limits(),
+    )
+
+
+def limits() -> Abstain:
+    """Return the ethogram's thresholds, and how wide a set is still an answer."""
+    own = load_ethogram(bundles.load_bundle()).abstain
+    return Abstain(
+        min_evidence_nats=own.min_evidence_nats,
+        min_margin=own.min_margin,
+        max_conflict=own.max_conflict,
+        max_set=calibration.MOST_LEFT,
     )
 
 

@@ -26,6 +26,7 @@ SHRINKAGE_SD = 0.3  # of a pattern's log temperature around the common one
 BOUNDS = (np.log(0.25), np.log(20.0))
 DRAWS = 200
 ALPHA = 0.1  # how often the answer's set may miss the truth
+MOST_LEFT = 2  # classes of a set that is still an answer: "Anxious or Alert"
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -45,6 +46,7 @@ class Evidence:
     ece_of_chance: float  # that an error stays under 19 times in 20 where nothing is wrong
     coverage: float  # of the conformal sets at 1 - ALPHA
     set_size: float
+    answered: float  # share of rows of which no more than MOST_LEFT classes are left
 
     @property
     def holds(self) -> bool:
@@ -185,7 +187,7 @@ def judge(predictions: Predictions, corpus: Corpus) -> Evidence:
     cross = cross_calibrated(predictions, corpus)[ANY]
     after = cross[:, rows]
     aim = np.eye(metrics.N)[truth]
-    covered, size = coverage(cross, predictions, corpus)
+    covered, sizes = coverage(cross, predictions, corpus)
     return Evidence(
         rows=len(rows),
         groups=len(np.unique(groups)),
@@ -195,7 +197,8 @@ def judge(predictions: Predictions, corpus: Corpus) -> Evidence:
         ece_after=intervals.of_statistic(metrics.ece, truth, after, groups),
         ece_of_chance=ece_of_chance(after),
         coverage=covered,
-        set_size=size,
+        set_size=float(sizes.mean()),
+        answered=float((sizes <= MOST_LEFT).mean()),
     )
 
 
@@ -215,8 +218,8 @@ def labels_of(chances: Array, rng: np.random.Generator) -> Rows:
     return np.asarray(above.argmax(axis=1))
 
 
-def coverage(cross: Array, predictions: Predictions, corpus: Corpus) -> tuple[float, float]:
-    """Return how often a set holds the truth and how large it is, quantiles from other folds."""
+def coverage(cross: Array, predictions: Predictions, corpus: Corpus) -> tuple[float, Rows]:
+    """Return how often a set holds the truth and how large each is, quantiles from other folds."""
     rows = predictions.rows
     held, sizes = [], []
     for fold in np.unique(predictions.fold[rows]):
@@ -224,4 +227,4 @@ def coverage(cross: Array, predictions: Predictions, corpus: Corpus) -> tuple[fl
         limit = quantile(missed(cross, corpus.truth, rows[~here]))
         held.append(missed(cross, corpus.truth, rows[here]) <= limit)
         sizes.append((1 - cross[:, rows[here]] <= limit).sum(axis=2))
-    return float(np.concatenate(held, axis=1).mean()), float(np.concatenate(sizes, axis=1).mean())
+    return float(np.concatenate(held, axis=1).mean()), np.concatenate(sizes, axis=1)

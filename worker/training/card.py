@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from worker.pipeline.manifest import Manifest
 from worker.training import agreement, labels
-from worker.training.calibration import ALPHA, Evidence
+from worker.training.calibration import ALPHA, MOST_LEFT, Evidence
 from worker.training.corpus import Corpus
 from worker.training.evaluation import Evaluation, labels_in
 from worker.training.intervals import Figure
@@ -102,7 +102,8 @@ def calibration(manifest: Manifest, evidence: Evidence) -> str:
         f"{evidence.ece_after.high:.3f}), where right probabilities stay under "
         f"{evidence.ece_of_chance:.3f} 19 times in 20. Sets that should hold the truth in "
         f"{1 - ALPHA:.0%} of cases hold it in {evidence.coverage:.1%}, with "
-        f"{evidence.set_size:.2f} classes on average. Temperatures: {temperatures}. "
+        f"{evidence.set_size:.2f} classes on average; it answers where {MOST_LEFT} at most are "
+        f"left, in {evidence.answered:.0%}, and calls the rest ambiguous. Temperatures: {temperatures}. "
         f"{signs(manifest)} {offsets(manifest)}"
     )
 

@@ -55,6 +55,7 @@ def test_held_out_rows_judge_and_true_temperatures_mend_boasts(answered):
     assert evidence.nll_after < evidence.nll_before
     assert evidence.ece_after.value < 0.5 * evidence.ece_before.value
     assert evidence.coverage == pytest.approx(0.9, abs=0.04)
+    assert 0 < evidence.answered < 1
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -87,6 +87,7 @@ def test_the_page_leads_from_a_raw_table_to_a_calibrated_bundle_that_loads(folde
     assert bundle.manifest.calibration.calibrated
     assert {e.name for e in bundle.manifest.encoders} == {"mobilenet-v3-small", "whisper-tiny"}
     assert bundle.manifest.licences.data == ("CC0-1.0",)
+    assert bundle.manifest.calibration.abstain.max_set == 2
     metric = next(m for m in bundle.manifest.metrics if m.name == "macro_f1")
     assert metric.low <= metric.value <= metric.high
     assert metric.split == "3 folds by animal, source and near-duplicate"
