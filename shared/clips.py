@@ -175,6 +175,19 @@ def move(session: Session, clip: Clip, pet: Pet) -> None:
     session.execute(update(Assessment).where(Assessment.clip_id == clip.id).values(pet_id=pet.id))
 
 
+def tell(session: Session, clip: Clip, **told: Any) -> None:  # noqa: ANN401 - columns' values
+    """Say anew why a clip was filmed (`reason`), its `tags` or its `note`; its assessments follow.
+
+    Raises NotFound.
+    """
+    lock(session, clip)  # a result that is being written repeats the reason
+    for name, said in told.items():
+        setattr(clip, name, said)
+    if "reason" in told:
+        followers = update(Assessment).where(Assessment.clip_id == clip.id)
+        session.execute(followers.values(reason=told["reason"]))
+
+
 def lock(session: Session, clip: Clip) -> None:
     """Let nobody else change a clip, or queue a job of it, in this transaction. Raises NotFound."""
     query = chosen(clip.account_id).where(Clip.id == clip.id).with_for_update(of=Clip)

@@ -44,6 +44,8 @@ from shared.errors import (
 )
 from shared.models import Clip
 
+TOLD = {"reason", "tags", "note"}  # what can be said anew of a clip
+
 bp = blueprint("clips")
 bp.before_request(intake.allow_upload)
 
@@ -129,12 +131,14 @@ def read_clip(clip_id: uuid.UUID) -> ClipOut:
 @bp.output(ClipOut)
 @bp.doc(extensions=raises(MediaExpired))
 def change_clip(clip_id: uuid.UUID, json_data: ClipPatch) -> ClipOut:
-    """Say that a clip shows another of your pets, or how long its media is kept from now on."""
+    """Say anew which of your pets a clip shows, why it was filmed, or how long it is kept."""
     asked = json_data
     with transaction() as session:
         clip = clips.get(session, auth.account_id(), clip_id)
         if "pet_id" in asked.model_fields_set:
             clips.move(session, clip, pets.get(session, auth.account_id(), asked.pet_id))
+        if told := asked.model_dump(include=TOLD, exclude_unset=True):
+            clips.tell(session, clip, **told)
         if "retention" in asked.model_fields_set:
             clips.keep(session, clip, asked.retention, asked.retention_days)
         session.flush()

@@ -4,23 +4,16 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, StringConstraints
+from pydantic import BaseModel, Field, StrictBool, StringConstraints
 
-from api.schemas.base import NO_NUL_NOT_BLANK, IsoTime, Name, Text
-from api.schemas.clips import BUNDLE, DEADLINE, FORCE, Keeping
+from api.schemas.base import IsoTime, Name, Text
+from api.schemas.clips import BUNDLE, DEADLINE, FORCE, Keeping, TagList
 from shared import storage, uploads
 from shared.models import Reason, Upload, UploadState
 from shared.settings import settings
 from shared.uploads import Piece
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
-Tag = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=100, pattern=NO_NUL_NOT_BLANK
-    ),
-]
-Tags = Annotated[list[Tag], AfterValidator(lambda tags: sorted(set(tags)))]
 
 
 class UploadIn(Keeping):
@@ -34,7 +27,7 @@ class UploadIn(Keeping):
         description="When it was filmed (ISO 8601; UTC unless it says otherwise); default now.",
     )
     reason: Reason = Field(Reason.OTHER, description="Why it was filmed.")
-    tags: Tags = Field([], max_length=50, description="Context tags.")
+    tags: TagList = Field([])
     note: Text | None = None
     expires_at: IsoTime | None = Field(None, description=DEADLINE)
     force: StrictBool = Field(False, description=FORCE)

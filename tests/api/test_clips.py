@@ -16,7 +16,15 @@ from shared.db import transaction
 from shared.errors import MediaMissing
 from shared.models import Clip, Job, OwedRing
 from shared.settings import settings
-from tests.factories import MP4, make_account, make_clip, make_job, make_pet, owed_deletions
+from tests.factories import (
+    MP4,
+    make_account,
+    make_clip,
+    make_job,
+    make_pet,
+    owed_deletions,
+    succeed,
+)
 
 
 def send(client, pet, *, file=MP4, name="clip.mp4", headers=None, **form):
@@ -350,6 +358,20 @@ def test_moving_a_clip_takes_its_assessment_along(api, account):
     assert api.get(f"/v1/pets/{milo.id}/assessments").json["items"] == []
     (assessment,) = api.get(f"/v1/pets/{luna.id}/assessments").json["items"]
     assert assessment["pet_id"] == str(luna.id)
+
+
+def test_why_a_clip_was_filmed_can_be_said_anew_and_counts(api, account):
+    job = make_job(make_clip(make_pet(account)))
+    succeed(job)
+    told = {"reason": "worried", "tags": ["evening", "evening"], "note": "after the fireworks"}
+    changed = api.patch(f"/v1/clips/{job.clip_id}", json=told).json
+    assert {name: changed[name] for name in told} == told | {"tags": ["evening"]}
+    day = changed["recorded_at"][:10]
+    path = f"/v1/pets/{changed['pet_id']}/history?from={day}&to={day}"
+    assert api.get(path).json["items"][0]["reasons"]["worried"] == 1
+    assert api.patch(f"/v1/clips/{job.clip_id}", json={"note": None}).json["note"] is None
+    assert api.patch(f"/v1/clips/{job.clip_id}", json={"reason": "bored"}).status_code == 422
+    assert api.patch(f"/v1/clips/{job.clip_id}", json={"reason": None}).status_code == 422
 
 
 def test_a_clip_cannot_be_moved_to_a_strangers_pet(api, account):

@@ -103,8 +103,8 @@ def calibration(manifest: Manifest, evidence: Evidence) -> str:
         f"{evidence.ece_of_chance:.3f} 19 times in 20. Sets that should hold the truth in "
         f"{1 - ALPHA:.0%} of cases hold it in {evidence.coverage:.1%}, with "
         f"{evidence.set_size:.2f} classes on average; it answers where {MOST_LEFT} at most are "
-        f"left, in {evidence.answered:.0%}, and calls the rest ambiguous. Temperatures: {temperatures}. "
-        f"{signs(manifest)} {offsets(manifest)}"
+        f"left, in {evidence.answered:.0%}, and calls the rest ambiguous. "
+        f"Temperatures: {temperatures}. {signs(manifest)} {offsets(manifest)}"
     )
 
 
