@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from flask import redirect, request
+from pydantic import TypeAdapter, ValidationError
 from werkzeug.wrappers import Response
 
 from api import auth, intake
@@ -12,13 +13,13 @@ from api.pagination import page
 from api.routes import DUPLICATE, blueprint
 from api.schemas.base import Created
 from api.schemas.clips import (
-    LONGEST_TAGS,
     ClipHeaders,
     ClipIn,
     ClipOut,
     ClipPatch,
     ClipsPage,
     ClipsQuery,
+    TagList,
 )
 from api.schemas.jobs import JobOut
 from api.schemas.receipts import ReceiptOut
@@ -44,6 +45,7 @@ from shared.errors import (
 )
 from shared.models import Clip
 
+TAGS = TypeAdapter(TagList)
 TOLD = {"reason", "tags", "note"}  # what can be said anew of a clip
 
 bp = blueprint("clips")
@@ -98,11 +100,13 @@ def create_clip(
 
 
 def _tags() -> list[str]:
-    """Read tags from one or several `tags` fields."""
-    said = ",".join(request.form.getlist("tags"))
-    if len(said) > LONGEST_TAGS or "\0" in said:  # the schema has seen the first field only
-        raise InvalidRequest(fields={"tags": [f"at most {LONGEST_TAGS} characters, and no NUL"]})
-    return sorted({tag.strip() for tag in said.split(",") if tag.strip()})
+    """Read tags from one or several `tags` fields; the schema has seen the first one only."""
+    said = ",".join(request.form.getlist("tags")).split(",")
+    try:
+        return TAGS.validate_python([tag for tag in said if tag.strip()])
+    except ValidationError as error:
+        wrong = sorted({one["msg"] for one in error.errors()})
+        raise InvalidRequest(fields={"tags": wrong}) from error
 
 
 @bp.get("/clips")

@@ -27,20 +27,20 @@ from api.schemas.base import (
 )
 from shared.models import Reason, Retention, Species
 
-LONGEST_TAGS = 1000
+MOST_TAGS, LONGEST_TAG = 50, 100
 DEADLINE = "When the analysis is no longer wanted: a job that has not ended then, expires."
 BUNDLE = "Name of the bundle that is to decide, of those that this server offers; default its own."
 FORCE = "Analyse the file even when these bytes of this pet were analysed before."
-Tags = Annotated[str, StringConstraints(max_length=LONGEST_TAGS, pattern=NO_NUL)]
+Tags = Annotated[str, StringConstraints(max_length=MOST_TAGS * (LONGEST_TAG + 2), pattern=NO_NUL)]
 Tag = Annotated[
     str,
     StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=100, pattern=NO_NUL_NOT_BLANK
+        strip_whitespace=True, min_length=1, max_length=LONGEST_TAG, pattern=NO_NUL_NOT_BLANK
     ),
 ]
 TagList = Annotated[
     list[Tag],
-    Field(max_length=50, description="Context tags."),
+    Field(max_length=MOST_TAGS, description="Context tags."),
     AfterValidator(lambda tags: sorted(set(tags))),
 ]
 

@@ -55,6 +55,13 @@ def test_several_tags_fields_count_together(api, account):
     assert api.get(f"/v1/clips/{sent.json['clip_id']}").json["tags"] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("tags", ["a" * 101, ",".join(map(str, range(51))), ["a", "b\0c"]])
+def test_tags_have_the_limits_that_they_have_in_an_upload(api, account, tags):
+    refused = send(api, make_pet(account), tags=tags)
+    assert refused.status_code == 422
+    assert list(refused.json["errors"]) == ["tags"]
+
+
 def test_a_ring_is_owed_in_the_transaction_that_accepts(api, account):
     sent = send(api, make_pet(account))
     with transaction() as session:
