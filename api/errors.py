@@ -7,10 +7,11 @@ from typing import Any
 import structlog
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, jsonify
+from flask import Request, Response, current_app, jsonify
 
 from shared import errors
 from shared.errors import TailTrendError
+from shared.settings import settings
 
 log = structlog.get_logger()
 
@@ -20,11 +21,13 @@ STATUS: dict[type[TailTrendError], HTTPStatus] = {  # the nearest ancestor count
     errors.LineTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.BadCursor: HTTPStatus.BAD_REQUEST,
+    errors.NotAForm: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotAVideo: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.MediaExpired: HTTPStatus.GONE,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.IdempotencySpent: HTTPStatus.GONE,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
     errors.KeyMissing: HTTPStatus.UNAUTHORIZED,
     errors.KeyInvalid: HTTPStatus.UNAUTHORIZED,
@@ -93,8 +96,17 @@ def problem_of(code: str, detail: str) -> Response:
     return problem(status_of(kind_of(code)), code, detail)
 
 
+class JsonRequest(Request):
+    """A request that says what is wrong with a body which should be JSON."""
+
+    def on_json_loading_failed(self, error: ValueError | None) -> None:
+        """Refuse the body. Raises RequestMalformed."""
+        raise errors.RequestMalformed("The body is not valid JSON.") from error
+
+
 def register(app: APIFlask) -> None:
     """Turn every error of a request into a problem."""
+    app.request_class = JsonRequest
     app.error_processor(_http_problem)
     app.register_error_handler(TailTrendError, _known_problem)
     app.register_error_handler(RecursionError, _too_deep_problem)
@@ -102,7 +114,8 @@ def register(app: APIFlask) -> None:
 
 
 def _known_problem(error: TailTrendError) -> Response:
-    answer = problem(status_of(type(error)), error.code, error.detail)
+    fields = error.fields if isinstance(error, errors.InvalidRequest) else None
+    answer = problem(status_of(type(error)), error.code, error.detail, fields=fields)
     if isinstance(error, errors.TooManyRequests) and error.retry_after_s:
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer
@@ -121,11 +134,31 @@ def _http_problem(error: HTTPError) -> Response:
     """Translate what Flask, Werkzeug and the validation raise."""
     status = HTTPStatus(error.status_code)
     code = CODE_OF_STATUS.get(status, status.name.lower())
-    located: dict[str, dict[str, list[str]]] = (
-        error.detail if isinstance(error.detail, dict) else {}
-    )
-    fields = {name: said for found in located.values() for name, said in found.items()}
-    detail = "; ".join(f"{name}: {', '.join(said)}" for name, said in fields.items())
-    answer = problem(status, code, detail or error.message or status.phrase, fields=fields)
+    if isinstance(error.detail, dict) and error.detail:
+        return _known_problem(_invalid(error.detail))
+    detail = _too_large() if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else error.message
+    answer = problem(status, code, detail or status.phrase)
     answer.headers.extend(error.headers or {})
     return answer
+
+
+def _too_large() -> str:
+    others_kb = current_app.config["MAX_CONTENT_LENGTH"] // 1000
+    return f"A clip's file may have {settings().max_upload_mb} MB, any other body {others_kb} kB."
+
+
+def _invalid(located: dict[str, dict[str, list[str]]]) -> errors.InvalidRequest:
+    """Name what the validation found wrong, by field; `_schema` is the request as a whole."""
+    fields = {
+        name: [_plain(one) for one in said]
+        for found in located.values()
+        for name, said in found.items()
+    }
+    return errors.InvalidRequest(" ".join(fields.get("_schema", [])), fields=fields)
+
+
+def _plain(said: str) -> str:
+    """Put pydantic's words for programmers into words for callers."""
+    if said.startswith("Input should be a valid dictionary"):
+        return "The body must be a JSON object."
+    return said.removeprefix("Value error, ")

@@ -18,7 +18,7 @@ from api.schemas.jobs import JobOut
 from shared import clips, idempotency, jobs, pets, storage, uploads
 from shared.clips import StoredFile, Told
 from shared.db import single, transaction
-from shared.errors import UploadFinal, UploadHashMismatch, UploadRefused
+from shared.errors import NotAForm, NotAVideo, UploadFinal, UploadHashMismatch, UploadRefused
 from shared.jobs import Reserved
 from shared.models import Job, Upload
 from shared.settings import settings
@@ -58,11 +58,12 @@ class Request:
 
 
 def allow_upload() -> None:
-    """Let a form be as large as a clip may be; every other body stays small."""
-    if flask.request.mimetype == "multipart/form-data":
-        flask.request.max_content_length = (
-            settings().max_upload_mb * 1_000_000 + FORM_OVERHEAD_BYTES
-        )
+    """Let the form that brings a clip be as large as a clip may be. Raises NotAForm."""
+    if flask.request.method != "POST":
+        return
+    if flask.request.mimetype != "multipart/form-data":
+        raise NotAForm
+    flask.request.max_content_length = settings().max_upload_mb * 1_000_000 + FORM_OVERHEAD_BYTES
 
 
 # --- a file in the request -------------------------------------------------------------------
@@ -72,7 +73,7 @@ def take(request: Request, upload: FileStorage) -> Answer:
     """Store the file and queue its analysis once; give the job as it was answered.
 
     Raises NotFound for another account's pet, UploadRefused, BadRecordedAt, BadDeadline,
-    IdempotencyMismatch, TooManyJobs.
+    IdempotencyMismatch, IdempotencySpent, TooManyJobs.
     """
     content = clips.measure(iter(partial(upload.stream.read, CHUNK_BYTES), b""))
     fingerprint = request.fingerprint(of=content.sha256)
@@ -194,8 +195,8 @@ def announce(request: Request, *, size_bytes: int, sha256: bytes) -> Upload:
 
 def _opened(session: Session, request: Request, fingerprint: bytes) -> Upload | None:
     account_id, key = request.account_id, request.idempotency_key
-    pets.get(session, account_id, request.pet_id)
     before = key and idempotency.find(session, account_id, key, fingerprint)
+    pets.get(session, account_id, request.pet_id)  # not before: its deletion has spent the key
     return uploads.get(session, account_id, uuid.UUID(before["upload_id"])) if before else None
 
 
@@ -252,6 +253,10 @@ def _verified(upload: Upload) -> tuple[StoredFile, str]:
         if fresh is not None:
             with transaction() as session:
                 uploads.take_parts(session, upload, fresh)
+        raise
+    except NotAVideo:  # and these are the bytes that were announced: no others will do
+        with transaction() as session:
+            uploads.cancel(session, upload.account_id, upload.id)
         raise
 
 

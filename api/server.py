@@ -6,11 +6,13 @@ import logging
 import socket
 import struct
 import threading
+import time
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http.body import ChunkedReader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from api import throttle
@@ -31,6 +33,12 @@ limit_request_line = 4094  # bytes
 limit_request_fields = 64
 limit_request_field_size = 8190  # bytes
 
+# A connection that waits for its next request holds no thread. Longer than the minute after which
+# proxies let go of theirs: whoever closes first never finds a request on a closed connection.
+keepalive = 75  # seconds
+
+FIRST_BYTE_S = 2.0  # of a connection that has said nothing yet; such count against those accepted
+PASSED_OVER_BYTES = 64 * 1024  # of a body that nobody read; above, gunicorn closes the connection
 MOST_LINGERING = 64
 REFUSALS: tuple[type[TailTrendError], ...] = (LineTooLong, HeadersTooLarge, TailTrendError)
 
@@ -45,6 +53,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def finish_request(self, connection: TConn, done: "Future[Any]") -> None:
         connection.close = partial(close, connection)
         super().finish_request(connection, done)
+        if self.pending_conns and self.pending_conns[-1] is connection:
+            connection.timeout = time.monotonic() + FIRST_BYTE_S
 
 
 _lingering = threading.BoundedSemaphore(MOST_LINGERING)
@@ -80,6 +90,18 @@ def write_problem(sock: socket.socket, status: int, _reason: str, _message: str)
 
 
 util.write_error = write_problem  # gunicorn's own writes HTML, and there is no setting for it
+
+
+def pre_request(_: Any, request: Any) -> None:  # noqa: ANN401
+    """Let the answer say that it ends the connection where the rest of the body will end it."""
+    said = request.should_close
+    request.should_close = lambda: said() or _is_too_much_left(request.body.reader)
+
+
+def _is_too_much_left(reader: Any) -> bool:  # noqa: ANN401
+    if isinstance(reader, ChunkedReader):
+        return reader.parser is not None
+    return bool(reader.length >= PASSED_OVER_BYTES)
 
 
 def when_ready(server: Any) -> None:  # noqa: ANN401

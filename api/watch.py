@@ -33,7 +33,7 @@ class Watch:
         self._seats = threading.BoundedSemaphore(settings().poll_waiters)
         self._news = threading.Condition()
         self._watched: dict[uuid.UUID, int] = {}
-        self._states: dict[uuid.UUID, State] = {}
+        self._states: dict[uuid.UUID, State | None] = {}  # None: the job is gone
         threading.Thread(target=self._look, name="watch", daemon=True).start()
 
     def take_seat(self) -> None:
@@ -120,9 +120,7 @@ class Watch:
                 time.sleep(1)
                 continue
             with self._news:
-                self._states |= {
-                    one: state for one, state in states.items() if one in self._watched
-                }
+                self._states |= {one: states.get(one) for one in job_ids if one in self._watched}
                 self._news.notify_all()
             time.sleep(TICK_S)
 

@@ -49,7 +49,7 @@ def bundle(
 ) -> None:
     """Measure a bundle on a table, or on its frozen test set, and compare it with another."""
     from worker.pipeline.bundles import load_bundle
-    from worker.training import evaluation, report, serving, splits
+    from worker.training import evaluation, provenance, report, serving, splits
     from worker.training.labels import Rule
 
     tables.prepare()
@@ -63,12 +63,21 @@ def bundle(
         rows = serving.readable(other, corpus, rows)
     answers = serving.answers(ours, corpus, rows)
     split = f"frozen test set {splits.name_of(test_set)[:12]}" if test_set else "the whole table"
-    found = evaluation.evaluate(answers, data=table.name, split=split)
+    examples = [corpus.dataset.examples[i] for i in rows]
+    asked = [ours, other] if other else [ours]
+    marks = provenance.marks_of_files(examples)
+    marks += [mark for one in asked for mark in provenance.marks_of_test(one, examples)]
+    about = f"{ours.name} {ours.version} ({ours.sha256[:12]})"
+    found = evaluation.evaluate(
+        answers, data=table.name, split=split, marks=tuple(marks), about=about
+    )
     compared = {}
     if other:
         theirs = serving.answers(other, corpus, rows)
         name = f"macro F1 above {other.name} {other.version}"
         compared = {name: evaluation.difference(answers, theirs)}
+    for mark in found.marks:
+        typer.echo(mark)
     tables.show(f"{ours.name} {ours.version}, {split}", found.figures | compared)
     typer.echo(f"Report: {report.write(out, found, compared=compared)}")
 

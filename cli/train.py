@@ -91,7 +91,7 @@ def hold_out(
     weights: WeightsDir = None,
 ) -> None:
     """Freeze a test set by its files' hashes: whole groups, to be touched once a release."""
-    from worker.training import splits
+    from worker.training import evaluation, splits
 
     if test_set.exists():
         raise splits.TestSetChanged(f"{test_set} is there: a frozen test set is not drawn again.")
@@ -99,7 +99,12 @@ def hold_out(
     everything = np.arange(len(corpus))
     _, kept = splits.part(everything, corpus.truth, corpus.groups, share=share, seed=0)
     splits.freeze(test_set, corpus.dataset.examples, kept)
-    typer.echo(f"{len(kept)} of {len(corpus)} rows are held out: {test_set}")
+    groups = np.bincount(corpus.groups[kept])
+    labelled = ", ".join(f"{n} {c}" for c, n in evaluation.labels_in(corpus.truth[kept]).items())
+    typer.echo(
+        f"{len(kept)} of {len(corpus)} rows are held out: {test_set}\n"
+        f"{(groups > 0).sum()} groups, of {groups.max()} rows at most; labels: {labelled}"
+    )
 
 
 def run_plan(
@@ -113,7 +118,7 @@ def run_plan(
 ) -> None:
     """Carry a plan out and say what came of it."""
     from worker.pipeline.manifest import ANY
-    from worker.training import backbone, controls, crossfit, evaluation
+    from worker.training import backbone, controls, crossfit, evaluation, study
 
     pictures = plan.recipe.reads_pictures
     crossfit.refuse_another(run, plan)  # before files are measured, which may take hours
@@ -135,6 +140,8 @@ def run_plan(
                 task, completed=(fold * plan.seeds + seed + 1) * each
             ),
         )
+    for mark in study.marks(corpus, plan, found):
+        typer.echo(mark)
     result = evaluation.macro_f1(controls.answers(corpus, found.logits[ANY], found.rows))
     tables.show(plan.split_in_words, {"macro F1": result})
     typer.echo(f"Next: tailtrend evaluate run {run} {table}")

@@ -20,7 +20,7 @@ from cli.localstack.program import Program
 from cli.localstack.stack import Servers, Stack
 from shared import accounts, db
 from shared.errors import DatabaseUnavailable, TailTrendError
-from shared.settings import Settings, settings
+from shared.settings import settings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ASK_AGAIN_S = 0.5
@@ -133,7 +133,7 @@ class Run:
 
     def _servers(self) -> Servers:
         """Start the servers that the operator did not name."""
-        own = Settings()
+        own = settings()
         return self._stack.start_servers(
             database=own.database_url is None,
             broker=own.broker_url is None,

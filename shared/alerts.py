@@ -79,9 +79,21 @@ def count_open(session: Session, account_id: uuid.UUID) -> int:
 
 def get(session: Session, account_id: uuid.UUID, alert_id: uuid.UUID) -> Alert:
     """Read an alert of an account. Raises NotFound."""
+    return _found(session, _one(account_id, alert_id))
+
+
+def lock(session: Session, account_id: uuid.UUID, alert_id: uuid.UUID) -> Alert:
+    """Read an alert that nobody else changes before this transaction ends. Raises NotFound."""
+    return _found(session, _one(account_id, alert_id).with_for_update(of=Alert))
+
+
+def _one(account_id: uuid.UUID, alert_id: uuid.UUID) -> Select[Alert]:
     query = select(Alert).join(Pet, Pet.id == Alert.pet_id)
-    query = query.where(Alert.id == alert_id, Pet.account_id == account_id)
-    alert = session.scalar(query.with_for_update(of=Alert))
+    return query.where(Alert.id == alert_id, Pet.account_id == account_id)
+
+
+def _found(session: Session, query: Select[Alert]) -> Alert:
+    alert = session.scalar(query)
     if alert is None:
         raise NotFound
     return alert

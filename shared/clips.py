@@ -175,6 +175,26 @@ def move(session: Session, clip: Clip, pet: Pet) -> None:
     session.execute(update(Assessment).where(Assessment.clip_id == clip.id).values(pet_id=pet.id))
 
 
+def tell(session: Session, clip: Clip, **told: Any) -> None:  # noqa: ANN401 - columns' values
+    """Say anew why a clip was filmed (`reason`), its `tags` or its `note`; its assessments follow.
+
+    Raises NotFound.
+    """
+    lock(session, clip)  # a result that is being written repeats the reason
+    for name, said in told.items():
+        setattr(clip, name, said)
+    if "reason" in told:
+        followers = update(Assessment).where(Assessment.clip_id == clip.id)
+        session.execute(followers.values(reason=told["reason"]))
+
+
+def lock(session: Session, clip: Clip) -> None:
+    """Let nobody else change a clip, or queue a job of it, in this transaction. Raises NotFound."""
+    query = chosen(clip.account_id).where(Clip.id == clip.id).with_for_update(of=Clip)
+    if session.scalar(query.execution_options(populate_existing=True)) is None:
+        raise NotFound
+
+
 def keep(
     session: Session, clip: Clip, retention: Retention, retention_days: int | None = None
 ) -> None:
@@ -183,10 +203,7 @@ def keep(
     What is kept for its analysis only goes at once where that has ended with a result.
     Raises MediaExpired when the media is gone, or is just being deleted; NotFound.
     """
-    # Locked before anything is decided: a result that is being written takes the same row.
-    query = chosen(clip.account_id).where(Clip.id == clip.id).with_for_update(of=Clip)
-    if session.scalar(query.execution_options(populate_existing=True)) is None:
-        raise NotFound
+    lock(session, clip)  # before anything is decided: a result that is being written takes it too
     check_media(clip)
     if clip.media_expires_at is not None and not deletions.forget(session, clip.storage_key):
         raise MediaExpired

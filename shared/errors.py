@@ -4,13 +4,15 @@ TailTrendError
 ├── InputError              the caller's fault: refused or failed, never retried
 │   ├── InvalidRequest      RequestMalformed  LineTooLong  HeadersTooLarge  BadCursor
 │   │                       BadRecordedAt  BadDeadline  WebhookUrlRefused  UnknownBundle
+│   │                       NotAForm
 │   ├── UploadRefused       UploadEmpty  UploadTooLarge  NotAVideo
 │   │                       UploadMissing  UploadSizeMismatch  UploadHashMismatch
 │   └── ClipRefused         ClipUnreadable  ClipNoVideo  ClipTooShort  ClipTooLong  ClipTooDemanding
 │                           MediaMissing
 ├── NotFound                MediaExpired
-├── Conflict                IdempotencyMismatch  JobNotFinal  JobFinal  EndpointDisabled
-│                           TooManyEndpoints  TooManyLinks  UploadFinal  AlertClosed
+├── Conflict                IdempotencyMismatch  IdempotencySpent  JobNotFinal  JobFinal
+│                           EndpointDisabled  TooManyEndpoints  TooManyLinks  UploadFinal
+│                           AlertClosed
 ├── NotAllowed              KeyMissing  KeyInvalid  InviteInvalid  FormExpired
 ├── TooManyRequests         TooManyJobs
 ├── AttemptsExhausted       the clip ended its workers too often
@@ -48,6 +50,13 @@ class InvalidRequest(InputError):
     """The request does not match the API's schema."""
 
     code = "invalid_request"
+
+    def __init__(
+        self, detail: str | None = None, *, fields: dict[str, list[str]] | None = None
+    ) -> None:
+        self.fields = fields or {}
+        wrong = [f"{name}: {', '.join(said)}" for name, said in self.fields.items()]
+        super().__init__(detail or "; ".join(wrong))
 
 
 class RequestMalformed(InvalidRequest):
@@ -96,6 +105,12 @@ class UnknownBundle(InvalidRequest):
     """This server has no bundle of this name."""
 
     code = "unknown_bundle"
+
+
+class NotAForm(InvalidRequest):
+    """Send the clip as a file in multipart/form-data, whatever its own type."""
+
+    code = "not_a_form"
 
 
 class UploadRefused(InputError):
@@ -204,6 +219,12 @@ class IdempotencyMismatch(Conflict):
     """This Idempotency-Key was used before with a different request."""
 
     code = "idempotency_key_reused"
+
+
+class IdempotencySpent(Conflict):
+    """What this Idempotency-Key made has been deleted; send with another key."""
+
+    code = "idempotency_key_spent"
 
 
 class JobFinal(Conflict):

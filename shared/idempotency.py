@@ -8,14 +8,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared import ways
-from shared.errors import IdempotencyMismatch
+from shared.errors import IdempotencyMismatch, IdempotencySpent
 from shared.models import IdempotencyKey
 from shared.ways import Way
 
 KEPT_DAYS = 1
 
 FIND = text("""
-SELECT request_sha256, answer FROM idempotency_keys WHERE account_id = :account_id AND key = :key
+SELECT request_sha256, answer,
+       EXISTS (SELECT FROM jobs WHERE id = CAST(answer ->> 'id' AS uuid))
+       OR EXISTS (SELECT FROM uploads WHERE id = CAST(answer ->> 'upload_id' AS uuid)) AS is_there
+  FROM idempotency_keys WHERE account_id = :account_id AND key = :key
 """)
 
 
@@ -24,8 +27,7 @@ def begin(
 ) -> dict[str, Any] | None:
     """Take the key, or give the answer that was given for it.
 
-    A twin that runs at the same time waits here until the first has committed. Raises
-    IdempotencyMismatch when the key was used for another request.
+    A twin that runs at the same time waits here until the first has committed. Raises as `find`.
     """
     row = insert(IdempotencyKey).values(
         account_id=account_id, key=key, request_sha256=request_sha256
@@ -37,12 +39,18 @@ def begin(
 
 
 def find(way: Way, account_id: uuid.UUID, key: str, request_sha256: bytes) -> dict[str, Any] | None:
-    """Give the answer that was given for the key, without taking it. Raises IdempotencyMismatch."""
+    """Give the answer that was given for the key, without taking it.
+
+    Raises IdempotencyMismatch when the key was used for another request, IdempotencySpent when the
+    job or upload of that answer was deleted.
+    """
     before = ways.row(way, FIND, {"account_id": account_id, "key": key})
     if before is None:
         return None
     if before.request_sha256 != request_sha256:
         raise IdempotencyMismatch
+    if not before.is_there:
+        raise IdempotencySpent
     answer: dict[str, Any] = before.answer
     return answer
 

@@ -69,6 +69,9 @@ SELECT {_listed("jobs", Job)}, {_listed("clips", Clip)}, {_listed("assessments",
   FROM jobs JOIN clips ON clips.id = clip_id LEFT JOIN assessments ON job_id = jobs.id
  WHERE jobs.account_id = :account_id AND jobs.id = :job_id
 """)  # noqa: S608 - names of our columns
+ON_ITS_WAY = text(
+    "SELECT id FROM jobs WHERE clip_id = :clip_id AND finished_at IS NULL ORDER BY id LIMIT 1"
+)
 STATES = text("SELECT id, status, step, progress FROM jobs WHERE id = ANY (:job_ids)")
 
 BY_OUR_BUNDLE = """jobs.bundle IS NULL

@@ -138,6 +138,7 @@ def submit(
     session: Session,
     clip: Clip,
     *,
+    expires_at: datetime | None = None,
     retry_of: uuid.UUID | None = None,
     bundle: str | None = None,
 ) -> Job:
@@ -145,7 +146,8 @@ def submit(
 
     Raises TooManyJobs.
     """
-    values = _new(clip.account_id, retry_of=retry_of, bundle=bundle) | {"clip_id": clip.id}
+    values = _new(clip.account_id, expires_at=expires_at, retry_of=retry_of, bundle=bundle)
+    values |= {"clip_id": clip.id}
     job: Job | None = session.scalar(sql.SUBMIT, values)
     if job is None:
         raise TooManyJobs(retry_after_s=ROOM_RETRY_S)
@@ -241,14 +243,23 @@ def cancel(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
 
 
 def retry(session: Session, account_id: uuid.UUID, job_id: uuid.UUID) -> Job:
-    """Queue a new job for the clip of one that did not succeed. Raises NotFound, Conflict."""
+    """Queue a new job for the clip of one that did not succeed, unless one is on its way.
+
+    It keeps a deadline that lies ahead. Raises NotFound, Conflict, TooManyJobs.
+    """
     job = get(session, account_id, job_id)
     status = JobStatus(job.status)
     if not status.is_final:
         raise JobNotFinal
     if status is JobStatus.SUCCEEDED:
         raise JobFinal("The job has succeeded; there is nothing to retry.")
-    return submit(session, job.clip, retry_of=job.id, bundle=job.bundle)
+    clips.lock(session, job.clip)  # a second retry waits here, and finds the job of the first
+    on_its_way = session.scalar(sql.ON_ITS_WAY, {"clip_id": job.clip_id})
+    if on_its_way is not None:
+        return get(session, account_id, on_its_way)
+    ahead = job.expires_at is not None and job.expires_at > datetime.now(UTC)
+    deadline = job.expires_at if ahead else None
+    return submit(session, job.clip, expires_at=deadline, retry_of=job.id, bundle=job.bundle)
 
 
 # --- for a worker that holds a lease ---------------------------------------------------------

@@ -23,10 +23,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 NAMING = {
@@ -317,6 +318,9 @@ class Upload(Base):
     job_expires_at: Mapped[datetime | None]
     job_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("jobs.id", ondelete="CASCADE"), index=True
+    )
+    clip_id: Mapped[uuid.UUID | None] = column_property(
+        select(Job.clip_id).where(Job.id == job_id).correlate_except(Job).scalar_subquery()
     )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]

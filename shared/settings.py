@@ -4,8 +4,10 @@ import functools
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from shared.errors import NotConfigured
 
 
 class Settings(BaseSettings):
@@ -122,5 +124,11 @@ class Settings(BaseSettings):
 
 @functools.cache
 def settings() -> Settings:
-    """Read the settings once per process."""
-    return Settings()
+    """Read the settings once per process. Raises NotConfigured, with a line for each bad one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"TAILTREND_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+        raise NotConfigured("\n".join(wrong)) from error
+    except SettingsError as error:
+        raise NotConfigured(f"A setting is not JSON: {error}.") from error

@@ -182,7 +182,7 @@ def raw_key(upload_id: uuid.UUID) -> str:
 def check_size(size_bytes: int) -> None:
     """Raise UploadTooLarge when a file of this size is not accepted."""
     if size_bytes > settings().max_upload_mb * 1_000_000:
-        raise UploadTooLarge
+        raise UploadTooLarge(f"A clip's file may have {settings().max_upload_mb} MB.")
 
 
 def part_bytes(size_bytes: int) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 from api.errors import kinds, status_of
 from shared.models import JobStatus, Step
 from shared.queue import Queue
+from tests.factories import make_account, make_key
 from tests.pages import form_token
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +81,20 @@ def test_every_queue_has_a_task_of_its_name(servers):
 
 def test_every_step_has_a_queue_of_its_name():
     assert {step.value for step in Step} <= {queue.value for queue in Queue}
+
+
+def test_every_query_refuses_what_it_does_not_know(app):
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {make_key(make_account())}"
+    asked = {
+        path
+        for path, operations in app.spec["paths"].items()
+        if any(one["in"] == "query" for one in operations.get("get", {}).get("parameters", []))
+    }
+    assert len(asked) >= 14
+    for path in asked:
+        answer = client.get(re.sub(r"{\w+}", PATH["uuid"], path) + "?colour=red")
+        assert (answer.status_code, set(answer.json["errors"])) == (422, {"colour"}), path
 
 
 def test_every_error_code_is_documented_with_its_status():

@@ -28,6 +28,14 @@ def list_alerts(pet_id: uuid.UUID, query_data: AlertsQuery) -> dict[str, Any]:
         return page(session, chosen, query_data, by=[Alert.id], present=AlertOut.model_validate)
 
 
+@bp.get("/alerts/<uuid:alert_id>")
+@bp.output(AlertOut)
+def read_alert(alert_id: uuid.UUID) -> AlertOut:
+    """Read an alert, such as one that a webhook has told of."""
+    with transaction() as session:
+        return AlertOut.model_validate(alerts.get(session, auth.account_id(), alert_id))
+
+
 @bp.patch("/alerts/<uuid:alert_id>")
 @bp.input(AlertPatch)
 @bp.output(AlertOut)
@@ -39,7 +47,7 @@ def change_alert(alert_id: uuid.UUID, json_data: AlertPatch) -> AlertOut:
     """
     asked = json_data
     with transaction() as session:
-        alert = alerts.get(session, auth.account_id(), alert_id)
+        alert = alerts.lock(session, auth.account_id(), alert_id)
         if asked.state is AlertState.CLOSED:
             alerts.close(session, alert)
         else:

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from flask import redirect, request
+from pydantic import TypeAdapter, ValidationError
 from werkzeug.wrappers import Response
 
 from api import auth, intake
@@ -12,13 +13,13 @@ from api.pagination import page
 from api.routes import DUPLICATE, blueprint
 from api.schemas.base import Created
 from api.schemas.clips import (
-    LONGEST_TAGS,
     ClipHeaders,
     ClipIn,
     ClipOut,
     ClipPatch,
     ClipsPage,
     ClipsQuery,
+    TagList,
 )
 from api.schemas.jobs import JobOut
 from api.schemas.receipts import ReceiptOut
@@ -30,8 +31,10 @@ from shared.errors import (
     BadDeadline,
     BadRecordedAt,
     IdempotencyMismatch,
+    IdempotencySpent,
     InvalidRequest,
     MediaExpired,
+    NotAForm,
     NotAVideo,
     NotFound,
     StorageUnavailable,
@@ -41,6 +44,9 @@ from shared.errors import (
     UploadRefused,
 )
 from shared.models import Clip
+
+TAGS = TypeAdapter(TagList)
+TOLD = {"reason", "tags", "note"}  # what can be said anew of a clip
 
 bp = blueprint("clips")
 bp.before_request(intake.allow_upload)
@@ -64,8 +70,10 @@ MEDIA: Any = {
         UnknownBundle,
         UploadEmpty,
         UploadRefused,
+        NotAForm,
         NotAVideo,
         IdempotencyMismatch,
+        IdempotencySpent,
         TooManyJobs,
         StorageUnavailable,
     ),
@@ -92,20 +100,24 @@ def create_clip(
 
 
 def _tags() -> list[str]:
-    """Read tags from one or several `tags` fields."""
-    said = ",".join(request.form.getlist("tags"))
-    if len(said) > LONGEST_TAGS or "\0" in said:  # the schema has seen the first field only
-        raise InvalidRequest(f"tags: at most {LONGEST_TAGS} characters, and no NUL")
-    return sorted({tag.strip() for tag in said.split(",") if tag.strip()})
+    """Read tags from one or several `tags` fields; the schema has seen the first one only."""
+    said = ",".join(request.form.getlist("tags")).split(",")
+    try:
+        return TAGS.validate_python([tag for tag in said if tag.strip()])
+    except ValidationError as error:
+        wrong = sorted({one["msg"] for one in error.errors()})
+        raise InvalidRequest(fields={"tags": wrong}) from error
 
 
 @bp.get("/clips")
 @bp.input(ClipsQuery, location="query")
 @bp.output(ClipsPage)
-@bp.doc(extensions=raises(BadCursor))
+@bp.doc(extensions=raises(BadCursor, NotFound))
 def list_clips(query_data: ClipsQuery) -> dict[str, Any]:
     """List your clips, newest upload first."""
     with transaction() as session:
+        if query_data.pet_id is not None:
+            pets.get(session, auth.account_id(), query_data.pet_id)
         chosen = clips.chosen(auth.account_id(), pet_id=query_data.pet_id)
         return page(session, chosen, query_data, by=[Clip.id], present=ClipOut.model_validate)
 
@@ -123,12 +135,14 @@ def read_clip(clip_id: uuid.UUID) -> ClipOut:
 @bp.output(ClipOut)
 @bp.doc(extensions=raises(MediaExpired))
 def change_clip(clip_id: uuid.UUID, json_data: ClipPatch) -> ClipOut:
-    """Say that a clip shows another of your pets, or how long its media is kept from now on."""
+    """Say anew which of your pets a clip shows, why it was filmed, or how long it is kept."""
     asked = json_data
     with transaction() as session:
         clip = clips.get(session, auth.account_id(), clip_id)
         if "pet_id" in asked.model_fields_set:
             clips.move(session, clip, pets.get(session, auth.account_id(), asked.pet_id))
+        if told := asked.model_dump(include=TOLD, exclude_unset=True):
+            clips.tell(session, clip, **told)
         if "retention" in asked.model_fields_set:
             clips.keep(session, clip, asked.retention, asked.retention_days)
         session.flush()

@@ -7,7 +7,6 @@ from flask import Response
 from pydantic_core import to_json
 
 from api import auth
-from api.errors import raises
 from api.routes import blueprint
 from api.schemas.alerts import AlertOut
 from api.schemas.base import Created
@@ -28,7 +27,6 @@ from api.schemas.history import (
 from api.schemas.notes import NoteOut
 from shared import baselines, history, households, norms, notes, overview, pets
 from shared.db import transaction
-from shared.errors import BadRecordedAt
 from shared.history import Span
 from shared.models import Baseline, Bucket, Note, Pet
 from shared.overview import Around
@@ -104,7 +102,6 @@ def read_baseline(pet_id: uuid.UUID) -> UsualOut:
 @bp.post("/pets/<uuid:pet_id>/baseline")
 @bp.input(BaselineIn)
 @bp.output(BaselineOut, status_code=201, headers=Created)
-@bp.doc(extensions=raises(BadRecordedAt))
 def anchor_baseline(
     pet_id: uuid.UUID, json_data: BaselineIn
 ) -> tuple[BaselineOut, int, dict[str, str]]:

@@ -23,9 +23,9 @@ from api.schemas.jobs import (
     etag_of,
 )
 from api.watch import watch
-from shared import jobs
+from shared import jobs, pets
 from shared.db import single, transaction
-from shared.errors import BadCursor, JobFinal, JobNotFinal, TooManyJobs, TooManyWaiters
+from shared.errors import BadCursor, JobFinal, JobNotFinal, NotFound, TooManyJobs, TooManyWaiters
 from shared.models import Job
 from shared.settings import settings
 
@@ -100,10 +100,12 @@ def follow_job(job_id: uuid.UUID, headers_data: EventsHeaders) -> Response:
 @bp.get("/jobs")
 @bp.input(JobsQuery, location="query")
 @bp.output(JobsPage)
-@bp.doc(extensions=raises(BadCursor))
+@bp.doc(extensions=raises(BadCursor, NotFound))
 def list_jobs(query_data: JobsQuery) -> dict[str, Any]:
     """List your jobs, newest first."""
     with transaction() as session:
+        if query_data.pet_id is not None:
+            pets.get(session, auth.account_id(), query_data.pet_id)
         chosen = jobs.chosen(auth.account_id(), status=query_data.status, pet_id=query_data.pet_id)
         return page(session, chosen, query_data, by=[Job.id], present=JobOut.of)
 
@@ -121,7 +123,11 @@ def cancel_job(job_id: uuid.UUID) -> JobOut:
 @bp.output(JobOut, status_code=202, headers=Created)
 @bp.doc(extensions=raises(JobFinal, JobNotFinal, TooManyJobs))
 def retry_job(job_id: uuid.UUID) -> tuple[JobOut, int, dict[str, str]]:
-    """Queue a new job for the clip of one that failed, was canceled or expired."""
+    """Queue a new job for the clip of one that failed, was canceled or expired.
+
+    While a job of that clip is on its way, that one is the answer. `expires_at` is kept while it
+    lies ahead.
+    """
     with transaction() as session:
         job = JobOut.of(jobs.retry(session, auth.account_id(), job_id))
     return job, 202, {"Location": f"/v1/jobs/{job.id}"}

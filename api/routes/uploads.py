@@ -17,6 +17,7 @@ from shared.errors import (
     BadDeadline,
     BadRecordedAt,
     IdempotencyMismatch,
+    IdempotencySpent,
     NotAVideo,
     NotFound,
     StorageUnavailable,
@@ -45,6 +46,7 @@ bp = blueprint("uploads")
         UnknownBundle,
         UploadTooLarge,
         IdempotencyMismatch,
+        IdempotencySpent,
         StorageUnavailable,
     )
 )
@@ -98,7 +100,8 @@ def read_upload(upload_id: uuid.UUID) -> UploadOut:
 def complete_upload(upload_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Check the bytes that arrived and queue their analysis; a second time gives the same job.
 
-    After a mismatch the upload still waits: read it for fresh URLs and send the bytes again.
+    After a mismatch the upload still waits: read it for fresh URLs and send the bytes again. The
+    announced bytes that are no video never become one: that upload is canceled.
     """
     return intake.created(intake.complete(auth.account_id(), upload_id))
 

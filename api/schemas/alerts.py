@@ -37,15 +37,15 @@ class AlertPatch(Input):
     @model_validator(mode="after")
     def _says_enough(self) -> Self:
         if self.state is AlertState.OPEN:
-            raise ValueError("an alert is opened by what it is about")
+            raise ValueError("An alert is opened by what it is about.")
         if self.state is AlertState.CLOSED:
             if self.snoozed_until is not None:
-                raise ValueError("a closed alert is not snoozed")
+                raise ValueError("A closed alert is not snoozed.")
             return self
         if self.reason is None or self.snoozed_until is None:
-            raise ValueError("snoozing needs snoozed_until and reason")
+            raise ValueError("Snoozing needs snoozed_until and reason.")
         if not timedelta(0) < self.snoozed_until - datetime.now(UTC) <= LONGEST_SNOOZE:
-            raise ValueError("snoozed_until must lie within a year from now")
+            raise ValueError("snoozed_until must lie within a year from now.")
         return self
 
 

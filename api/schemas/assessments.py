@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from api.schemas.base import NO_NUL, IsoTime, Name, Page, PageQuery
+from api.schemas.base import NO_NUL, Name, Page, PageQuery, UtcTime, not_before
 from shared.models import Assessment, Reason
 
 
@@ -173,8 +173,10 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=NO
 class AssessmentsQuery(PageQuery):
     """Which assessments of a pet."""
 
-    since: IsoTime | None = Field(None, alias="from", description="Filmed then or later.")
-    until: IsoTime | None = Field(None, alias="to", description="Filmed before.")
+    since: UtcTime | None = Field(None, alias="from", description="Filmed then or later.")
+    until: Annotated[UtcTime, not_before("since", sent_as="from")] | None = Field(
+        None, alias="to", description="Filmed before."
+    )
     reason: Reason | None = Field(None, description="Filmed for this reason.")
     tag: Tag | None = Field(None, description="Tagged so.")
     bundle: Name | None = Field(None, description="Assessed by it: its name and version.")

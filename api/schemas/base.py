@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
 )
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -39,22 +40,40 @@ IsoTime = Annotated[datetime, BeforeValidator(_iso)]
 
 
 def _aware(time: datetime) -> datetime:
-    """Take a time without an offset as UTC; refuse one that no calendar around it can hold."""
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+    """Take a time without an offset as UTC."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _of_a_calendar(time: datetime) -> datetime:
+    """Refuse a time that no calendar around it can hold."""
     if not MOST_YEARS[0] <= time.year <= MOST_YEARS[1]:
         raise ValueError(f"must lie between the years {MOST_YEARS[0]} and {MOST_YEARS[1]}")
-    return aware
+    return time
 
 
 MOST_YEARS = (2000, 2100)
-AwareTime = Annotated[IsoTime, AfterValidator(_aware)]
+UtcTime = Annotated[IsoTime, AfterValidator(_aware)]
+AwareTime = Annotated[UtcTime, AfterValidator(_of_a_calendar)]
+
+
+def not_before(field: str, *, sent_as: str | None = None) -> AfterValidator:
+    """Refuse a time before that of a field which stands above this one."""
+
+    def check(time: datetime, so_far: ValidationInfo) -> datetime:
+        begins = so_far.data.get(field)
+        if begins is not None and time < begins:
+            raise ValueError(f"must not be before {sent_as or field}")
+        return time
+
+    return AfterValidator(check)
+
 
 # The default of a field in a PATCH that may be left out but not be null; nobody reads it.
 LEFT_OUT: Any = Field(default_factory=lambda: None)
 
 
 class Input(BaseModel):
-    """A request body: unknown fields are mistakes."""
+    """What a request says in its body or its query: unknown names are mistakes."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,7 +85,7 @@ class Page(BaseModel, Generic[Item]):
     next: str | None = Field(description="Null on the last page.")
 
 
-class PageQuery(BaseModel):
+class PageQuery(Input):
     """Which page of a list."""
 
     limit: int = Field(50, ge=1, le=200, description="Most items on the page.")

@@ -5,16 +5,44 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from apiflask.fields import UploadFile
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-from api.schemas.base import LEFT_OUT, NO_NUL, Input, IsoTime, Name, Page, PageQuery, Text
+from api.schemas.base import (
+    LEFT_OUT,
+    NO_NUL,
+    NO_NUL_NOT_BLANK,
+    Input,
+    IsoTime,
+    Name,
+    Page,
+    PageQuery,
+    Text,
+)
 from shared.models import Reason, Retention, Species
 
-LONGEST_TAGS = 1000
+MOST_TAGS, LONGEST_TAG = 50, 100
 DEADLINE = "When the analysis is no longer wanted: a job that has not ended then, expires."
 BUNDLE = "Name of the bundle that is to decide, of those that this server offers; default its own."
 FORCE = "Analyse the file even when these bytes of this pet were analysed before."
-Tags = Annotated[str, StringConstraints(max_length=LONGEST_TAGS, pattern=NO_NUL)]
+Tags = Annotated[str, StringConstraints(max_length=MOST_TAGS * (LONGEST_TAG + 2), pattern=NO_NUL)]
+Tag = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=LONGEST_TAG, pattern=NO_NUL_NOT_BLANK
+    ),
+]
+TagList = Annotated[
+    list[Tag],
+    Field(max_length=MOST_TAGS, description="Context tags."),
+    AfterValidator(lambda tags: sorted(set(tags))),
+]
 
 
 class Keeping(Input):
@@ -30,7 +58,7 @@ class Keeping(Input):
     @model_validator(mode="after")
     def _days_when_needed(self) -> Self:
         if (self.retention is Retention.DAYS) != (self.retention_days is not None):
-            raise ValueError("retention_days goes with retention `days`, and with nothing else")
+            raise ValueError("retention_days goes with retention `days`, and with nothing else.")
         return self
 
 
@@ -63,22 +91,25 @@ class ClipHeaders(BaseModel):
 
 
 class ClipPatch(Keeping):
-    """Say that the clip shows another pet, or how long its media is kept from now on."""
+    """Say anew whom a clip shows, why it was filmed, or how long its media is kept from now on."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "minProperties": 1,
-            "examples": [{"retention": "days", "retention_days": 30}],
+            "examples": [{"reason": "worried", "note": "after the fireworks"}],
         }
     )
 
     pet_id: uuid.UUID = LEFT_OUT
+    reason: Reason = LEFT_OUT
+    tags: TagList = LEFT_OUT
+    note: Text | None = LEFT_OUT
     retention: Retention = LEFT_OUT
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("names nothing to change")
+            raise ValueError("The request names nothing to change.")
         return self
 
 

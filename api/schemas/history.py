@@ -10,7 +10,7 @@ from api.schemas.alerts import AlertOut
 from api.schemas.base import MOST_YEARS, Input, IsoDate, IsoTime, Text
 from api.schemas.notes import NoteOut
 from shared import clips
-from shared.errors import InvalidRequest
+from shared.errors import BadRecordedAt, InvalidRequest
 from shared.models import Baseline, Bucket, Species
 from shared.norms import AgeGroup, Norm
 from shared.trend import (
@@ -39,11 +39,19 @@ def _within_reason(day: date) -> date:
     return day
 
 
+def _plausible(time: datetime) -> datetime:
+    """Ask of a time what is asked of when a clip was filmed."""
+    try:
+        return clips.checked_recorded_at(time)
+    except BadRecordedAt as error:
+        raise ValueError("must be a time between the year 2000 and now") from error
+
+
 Day = Annotated[IsoDate, AfterValidator(_within_reason)]
-Plausible = Annotated[IsoTime, AfterValidator(clips.checked_recorded_at)]
+Plausible = Annotated[IsoTime, AfterValidator(_plausible)]
 
 
-class HistoryQuery(BaseModel):
+class HistoryQuery(Input):
     """Which part of a pet's history."""
 
     bucket: Bucket = Field(Bucket.DAY, description="Days or ISO weeks, on the owner's calendar.")
@@ -57,9 +65,10 @@ class HistoryQuery(BaseModel):
         last = self.last or max(today, self.first or today)
         first = self.first or last - timedelta(days=DEFAULT_DAYS[self.bucket])
         if first > last:
-            raise InvalidRequest("from: must not be after to")
+            raise InvalidRequest(fields={"from": ["must not be after to"]})
         if last - first > timedelta(days=MOST_DAYS[self.bucket]):
-            raise InvalidRequest(f"from: at most {MOST_DAYS[self.bucket]} days before to")
+            most = f"at most {MOST_DAYS[self.bucket]} days before to"
+            raise InvalidRequest(fields={"from": [most]})
         return first, last
 
 
@@ -118,7 +127,7 @@ class HistoryOut(BaseModel):
     baselines: list[BaselineOut]
 
 
-class TrendQuery(BaseModel):
+class TrendQuery(Input):
     """How sure an alert has to be."""
 
     budget_per_year: float = Field(

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from api.schemas.assessments import AssessmentOut
-from api.schemas.base import Page, PageQuery
+from api.schemas.base import Input, Page, PageQuery
 from shared.models import Job, JobStatus, Step
 
 
@@ -76,7 +76,7 @@ def etag_of(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()[:32]
 
 
-class JobQuery(BaseModel):
+class JobQuery(Input):
     """How long to wait for the job."""
 
     wait_s: float = Field(

@@ -2,11 +2,11 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.base import NO_NUL_NOT_BLANK, AwareTime, Input, Page, PageQuery, Text
+from api.schemas.base import NO_NUL_NOT_BLANK, AwareTime, Input, Page, PageQuery, Text, not_before
 from shared.models import NoteKind
 
 
@@ -27,15 +27,9 @@ class NoteIn(Input):
     )
 
     at: AwareTime
-    until: AwareTime | None = None
+    until: Annotated[AwareTime, not_before("at")] | None = None
     kind: NoteKind = NoteKind.OTHER
     text: Annotated[Text, Field(min_length=1, pattern=NO_NUL_NOT_BLANK)]
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> Self:
-        if self.until is not None and self.until < self.at:
-            raise ValueError("until must not be before at")
-        return self
 
 
 class NoteOut(BaseModel):
@@ -60,4 +54,6 @@ class NotesQuery(PageQuery):
     """Which notes of a pet."""
 
     since: AwareTime | None = Field(None, alias="from", description="Ended then or later.")
-    until: AwareTime | None = Field(None, alias="to", description="Began before.")
+    until: Annotated[AwareTime, not_before("since", sent_as="from")] | None = Field(
+        None, alias="to", description="Began before."
+    )

@@ -13,11 +13,13 @@ from shared.models import Species
 
 EARLIEST_BIRTH = date(1980, 1, 1)  # the oldest cat on record lived 38 years
 
+NO_PLACES = {"localtime", "Factory", "posixrules"}
+
 
 @functools.cache
 def known_zones() -> set[str]:
-    """Give the names of all time zones."""
-    return zoneinfo.available_timezones()
+    """Give the names of all time zones; not those that mean another one on each machine."""
+    return zoneinfo.available_timezones() - NO_PLACES
 
 
 def _known_zone(name: str) -> str:
@@ -72,7 +74,7 @@ class PetPatch(Input):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("names nothing to change")
+            raise ValueError("The request names nothing to change.")
         return self
 
 

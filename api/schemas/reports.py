@@ -27,13 +27,13 @@ def checked(span: tuple[date, date]) -> tuple[date, date]:
     """Give a span back that one page can show. Raises InvalidRequest."""
     first, last = span
     if first > last:
-        raise InvalidRequest("from: must not be after to")
+        raise InvalidRequest(fields={"from": ["must not be after to"]})
     if (last - first).days > MOST_DAYS:
-        raise InvalidRequest(f"from: at most {MOST_DAYS} days before to")
+        raise InvalidRequest(fields={"from": [f"at most {MOST_DAYS} days before to"]})
     return span
 
 
-class ReportQuery(BaseModel):
+class ReportQuery(Input):
     """What a report is about, and in which language."""
 
     first: First | None = Field(None, alias="from")
@@ -69,8 +69,8 @@ class ReportLinkOut(BaseModel):
     name: str
     question: str | None
     language: Language
-    first: date = Field(serialization_alias="from")
-    last: date = Field(serialization_alias="to")
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None

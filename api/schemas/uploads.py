@@ -4,37 +4,30 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, StringConstraints
+from pydantic import BaseModel, Field, StrictBool, StringConstraints
 
-from api.schemas.base import NO_NUL_NOT_BLANK, IsoTime, Name, Text
-from api.schemas.clips import BUNDLE, DEADLINE, FORCE, Keeping
+from api.schemas.base import IsoTime, Name, Text
+from api.schemas.clips import BUNDLE, DEADLINE, FORCE, Keeping, TagList
 from shared import storage, uploads
 from shared.models import Reason, Upload, UploadState
 from shared.settings import settings
 from shared.uploads import Piece
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
-Tag = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=100, pattern=NO_NUL_NOT_BLANK
-    ),
-]
-Tags = Annotated[list[Tag], AfterValidator(lambda tags: sorted(set(tags)))]
 
 
 class UploadIn(Keeping):
     """A clip whose bytes will be sent straight to storage."""
 
     pet_id: uuid.UUID
-    size_bytes: int = Field(ge=1, le=2**53, description="Exact size of the file.")
+    size_bytes: int = Field(strict=True, ge=1, le=2**53, description="Exact size of the file.")
     sha256: Sha256 = Field(description="SHA-256 of the file in hex; compared with what arrives.")
     recorded_at: IsoTime | None = Field(
         None,
         description="When it was filmed (ISO 8601; UTC unless it says otherwise); default now.",
     )
     reason: Reason = Field(Reason.OTHER, description="Why it was filmed.")
-    tags: Tags = Field([], max_length=50, description="Context tags.")
+    tags: TagList = Field([])
     note: Text | None = None
     expires_at: IsoTime | None = Field(None, description=DEADLINE)
     force: StrictBool = Field(False, description=FORCE)
@@ -67,6 +60,9 @@ class UploadOut(BaseModel):
     expires_at: datetime = Field(description="When a waiting upload ends by itself.")
     job_expires_at: datetime | None = Field(description="The deadline of the analysis.")
     job_id: uuid.UUID | None = Field(description="The job, once completed.")
+    clip_id: uuid.UUID | None = Field(
+        description="The clip, once completed; an earlier one where its bytes were analysed before."
+    )
     url: str | None = Field(description="PUT the whole file here; null when it is sent in parts.")
     headers: dict[str, str] = Field(description="Headers that go with the PUT to `url`.")
     parts: list[PartOut] = Field(description="Empty when the file is sent in one piece.")
@@ -88,6 +84,7 @@ class UploadOut(BaseModel):
             expires_at=upload.expires_at,
             job_expires_at=upload.job_expires_at,
             job_id=upload.job_id,
+            clip_id=upload.clip_id,
             url=_url(upload, url_s) if single else None,
             headers=_headers(upload) if single else {},
             parts=_parts(upload, arrived or set(), url_s) if in_parts else [],

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from api.schemas.base import LEFT_OUT, NO_NUL, Input, IsoTime, Page, PageQuery
+from api.schemas.base import LEFT_OUT, NO_NUL, Input, Page, PageQuery, UtcTime, not_before
 from shared.endpoints import MOST_URL_CHARACTERS
 from shared.models import (
     Delivery,
@@ -61,7 +61,7 @@ class EndpointPatch(Input):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("names nothing to change")
+            raise ValueError("The request names nothing to change.")
         return self
 
 
@@ -174,8 +174,8 @@ class ReplayIn(Input):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-03-01T00:00:00Z"}]})
 
-    since: IsoTime
-    until: IsoTime | None = Field(None, description="Default: now.")
+    since: UtcTime
+    until: Annotated[UtcTime, not_before("since")] | None = Field(None, description="Default: now.")
 
 
 class ReplayOut(BaseModel):

@@ -1,6 +1,6 @@
 """The application on real servers, and a client with a key of its own account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from apiflask import APIFlask
@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from shared.models import Account
 from tests.api.documented import DocumentedClient
+from tests.api.serving import serving
 from tests.factories import make_account, make_key
 
 
@@ -46,3 +47,10 @@ def api(client_of: Callable[[Account], FlaskClient], account: Account) -> FlaskC
 def stranger(client_of: Callable[[Account], FlaskClient]) -> FlaskClient:
     """A client of another account."""
     return client_of(make_account("stranger"))
+
+
+@pytest.fixture(scope="module")
+def server(servers: dict[str, str]) -> Iterator[str]:
+    """Run one API process, and give its URL."""
+    with serving(servers) as (_, port):
+        yield f"http://127.0.0.1:{port}"

@@ -36,6 +36,12 @@ def test_an_urgent_result_raises_a_red_flag_at_once(flagged):
     assert flagged["assessment_id"]
 
 
+def test_an_alert_is_read_by_its_id_and_only_by_its_owner(api, stranger, flagged):
+    path = f"/v1/alerts/{flagged['id']}"
+    assert api.get(path).json == flagged
+    assert stranger.get(path).status_code == 404
+
+
 def test_snoozing_says_why_in_a_context_note(api, pet, flagged):
     until = later(days=3)
     said = {"state": "snoozed", "snoozed_until": until, "reason": "Vet has seen it"}

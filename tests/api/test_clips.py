@@ -16,7 +16,15 @@ from shared.db import transaction
 from shared.errors import MediaMissing
 from shared.models import Clip, Job, OwedRing
 from shared.settings import settings
-from tests.factories import MP4, make_account, make_clip, make_job, make_pet, owed_deletions
+from tests.factories import (
+    MP4,
+    make_account,
+    make_clip,
+    make_job,
+    make_pet,
+    owed_deletions,
+    succeed,
+)
 
 
 def send(client, pet, *, file=MP4, name="clip.mp4", headers=None, **form):
@@ -45,6 +53,13 @@ def test_a_clip_is_accepted_with_a_queued_job_and_its_bytes_are_stored(api, acco
 def test_several_tags_fields_count_together(api, account):
     sent = send(api, make_pet(account), tags=["a", "b,c"])
     assert api.get(f"/v1/clips/{sent.json['clip_id']}").json["tags"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("tags", ["a" * 101, ",".join(map(str, range(51))), ["a", "b\0c"]])
+def test_tags_have_the_limits_that_they_have_in_an_upload(api, account, tags):
+    refused = send(api, make_pet(account), tags=tags)
+    assert refused.status_code == 422
+    assert list(refused.json["errors"]) == ["tags"]
 
 
 def test_a_ring_is_owed_in_the_transaction_that_accepts(api, account):
@@ -101,23 +116,18 @@ def test_a_form_that_does_not_match_the_schema_is_refused(api, account, form):
     sent = api.post(
         "/v1/clips",
         data={"pet_id": str(make_pet(account).id), "file": (io.BytesIO(MP4), "a.mp4")} | form,
+        content_type="multipart/form-data",
     )
     assert (sent.status_code, sent.json["code"]) == (422, "invalid_request")
     assert jobs_of(account) == []
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
-        (b"", "multipart/form-data; boundary=x"),
-        (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
-        (b"--x--", "multipart/form-data"),
-        (b"{}", "application/json"),
-        (b"\xff\xfe", "text/plain"),
-    ],
+    ("body", "boundary"),
+    [(b"", "; boundary=x"), (b"--x\r\nnonsense", "; boundary=x"), (b"--x--", "")],
 )
-def test_a_body_that_is_no_form_is_refused(api, body, content_type):
-    sent = api.post("/v1/clips", data=body, content_type=content_type)
+def test_a_body_that_is_no_form_is_refused(api, body, boundary):
+    sent = api.post("/v1/clips", data=body, content_type=f"multipart/form-data{boundary}")
     assert sent.status_code == 422
     assert "file" in sent.json["errors"]
 
@@ -174,6 +184,18 @@ def send_raw(client, body, **environ):
         content_type="multipart/form-data; boundary=x",
         environ_overrides={"wsgi.input": body} | environ,
     )
+
+
+@pytest.mark.parametrize("path", ["/v1/clips", "/analyze"])
+@pytest.mark.parametrize("kind", ["video/mp4", "application/json", None])
+@pytest.mark.parametrize("length", ["2", "50000000"])
+def test_a_clip_that_is_not_sent_as_a_form_is_refused_unread(api, path, kind, length):
+    body = Body(b"{}")
+    unread = {"wsgi.input": body, "CONTENT_LENGTH": length}
+    sent = api.post(path, content_type=kind, environ_overrides=unread)
+    assert (sent.status_code, sent.json["code"]) == (415, "not_a_form")
+    assert "multipart/form-data" in sent.json["detail"]
+    assert body.read_bytes == 0
 
 
 def test_an_upload_that_says_it_is_too_large_is_refused_unread(api, account):
@@ -244,6 +266,15 @@ def test_the_same_key_with_another_request_is_a_conflict(api, account, change):
     second = send(api, pet, headers={"Idempotency-Key": "k1"}, **change)
     assert (second.status_code, second.json["code"]) == (409, "idempotency_key_reused")
     assert len(jobs_of(account)) == 1
+
+
+@pytest.mark.parametrize("what", ["clips", "pets"])
+def test_a_key_whose_clip_was_deleted_is_spent(api, account, what):
+    pet, again = make_pet(account), {"headers": {"Idempotency-Key": "k1"}}
+    clip_id = send(api, pet, **again).json["clip_id"]
+    api.delete(f"/v1/{what}/{clip_id if what == 'clips' else pet.id}")
+    spent = send(api, pet, **again)
+    assert (spent.status_code, spent.json["code"]) == (410, "idempotency_key_spent")
 
 
 def test_two_accounts_may_use_the_same_key(api, account, stranger):
@@ -334,6 +365,20 @@ def test_moving_a_clip_takes_its_assessment_along(api, account):
     assert api.get(f"/v1/pets/{milo.id}/assessments").json["items"] == []
     (assessment,) = api.get(f"/v1/pets/{luna.id}/assessments").json["items"]
     assert assessment["pet_id"] == str(luna.id)
+
+
+def test_why_a_clip_was_filmed_can_be_said_anew_and_counts(api, account):
+    job = make_job(make_clip(make_pet(account)))
+    succeed(job)
+    told = {"reason": "worried", "tags": ["evening", "evening"], "note": "after the fireworks"}
+    changed = api.patch(f"/v1/clips/{job.clip_id}", json=told).json
+    assert {name: changed[name] for name in told} == told | {"tags": ["evening"]}
+    day = changed["recorded_at"][:10]
+    path = f"/v1/pets/{changed['pet_id']}/history?from={day}&to={day}"
+    assert api.get(path).json["items"][0]["reasons"]["worried"] == 1
+    assert api.patch(f"/v1/clips/{job.clip_id}", json={"note": None}).json["note"] is None
+    assert api.patch(f"/v1/clips/{job.clip_id}", json={"reason": "bored"}).status_code == 422
+    assert api.patch(f"/v1/clips/{job.clip_id}", json={"reason": None}).status_code == 422
 
 
 def test_a_clip_cannot_be_moved_to_a_strangers_pet(api, account):

@@ -5,6 +5,7 @@ import pytest
 from api.errors import kind_of, kinds, status_of
 from shared import errors
 from shared.errors import TailTrendError
+from tests.factories import make_pet
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ def test_what_is_not_there_is_a_problem(api, method, path, status, code):
 def test_a_body_that_is_no_json_is_malformed(api, body):
     answer = api.post("/v1/pets", data=body, content_type="application/json")
     assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+    assert "JSON" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("body", ["null", "[]", "5", '"text"', "{}"])
@@ -42,6 +44,34 @@ def test_an_invalid_request_names_its_fields(api):
     answer = api.post("/v1/pets", json={"name": "", "species": "horse"})
     assert set(answer.json["errors"]) == {"name", "species"}
     assert "species" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ([], "The body must be a JSON object."),
+        ({}, "The request names nothing to change."),
+        ({"time_zone": "Mars"}, "time_zone: is not an IANA time zone such as Europe/Berlin"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(api, account, body, detail):
+    answer = api.patch(f"/v1/pets/{make_pet(account).id}", json=body)
+    assert (answer.status_code, answer.json["detail"]) == (422, detail)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/v1/pets", {"data": b"[" * 100_001}),
+        ("/v1/uploads", {"json": {"size_bytes": 10**9, "sha256": "ab" * 32}}),
+    ],
+)
+def test_what_is_too_large_is_told_how_large_it_may_be(api, account, path, sent):
+    if "json" in sent:
+        sent = {"json": sent["json"] | {"pet_id": str(make_pet(account).id)}}
+    answer = api.post(path, **sent)
+    assert (answer.status_code, answer.json["code"]) == (413, "upload_too_large")
+    assert "100 MB" in answer.json["detail"]
 
 
 def test_a_bug_is_a_500_that_tells_nothing_of_itself(app, monkeypatch):

@@ -161,18 +161,35 @@ def test_a_new_start_lets_the_usual_be_learned_anew(api, worsened):
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("said", "wrong"),
     [
-        ({}, "invalid_request"),
-        ({"reason": ""}, "invalid_request"),
-        ({"reason": "x", "anchored_at": "2100-01-01T00:00:00Z"}, "bad_recorded_at"),
-        ({"reason": "x", "anchored_at": "1970-01-01T00:00:00Z"}, "bad_recorded_at"),
-        ({"reason": "x", "pet_id": "y"}, "invalid_request"),
+        ({}, "reason"),
+        ({"reason": ""}, "reason"),
+        ({"reason": "x", "anchored_at": "2100-01-01T00:00:00Z"}, "anchored_at"),
+        ({"reason": "x", "anchored_at": "1970-01-01T00:00:00Z"}, "anchored_at"),
+        ({"reason": "x", "pet_id": "y"}, "pet_id"),
     ],
 )
-def test_a_new_start_says_why_and_a_plausible_when(api, account, said, code):
+def test_a_new_start_says_why_and_a_plausible_when(api, account, said, wrong):
     refused = api.post(f"/v1/pets/{make_pet(account).id}/baseline", json=said)
-    assert (refused.status_code, refused.json["code"]) == (422, code)
+    assert (refused.status_code, refused.json["code"]) == (422, "invalid_request")
+    assert set(refused.json["errors"]) == {wrong}
+
+
+@pytest.mark.parametrize(
+    ("what", "wrong"),
+    [("history", "from"), ("report.pdf", "from"), ("assessments", "to"), ("notes", "to")],
+)
+def test_a_range_that_ends_before_it_begins_is_refused(api, account, what, wrong):
+    path = f"/v1/pets/{make_pet(account).id}/{what}"
+    time = "" if wrong == "from" else "T00:00:00Z"
+    refused = api.get(f"{path}?from=2026-02-02{time}&to=2026-02-01{time}")
+    assert (refused.status_code, set(refused.json["errors"])) == (422, {wrong})
+
+
+def test_a_range_may_mix_times_with_and_without_an_offset(api, account):
+    path = f"/v1/pets/{make_pet(account).id}/assessments"
+    assert api.get(f"{path}?from=2026-02-01T00:00:00&to=2026-02-02T00:00:00Z").status_code == 200
 
 
 def test_a_temperament_needs_eight_clips(api, account):

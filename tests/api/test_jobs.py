@@ -101,10 +101,12 @@ def test_a_wait_longer_than_allowed_is_shortened(api, account, setting):
     assert time.monotonic() - started_at < 3
 
 
-def test_a_job_deleted_while_it_is_waited_for_is_gone(api, account):
+def test_a_job_deleted_while_it_is_waited_for_is_gone_at_once(api, account):
     job = job_of(account)
     deleting = later(0.1, lambda: api.delete(f"/v1/clips/{job.clip_id}"))
-    assert api.get(f"/v1/jobs/{job.id}?wait_s=0.6").status_code == 404
+    started_at = time.monotonic()
+    assert api.get(f"/v1/jobs/{job.id}?wait_s=20").status_code == 404
+    assert time.monotonic() - started_at < 5
     deleting.join()
 
 
@@ -152,6 +154,22 @@ def test_a_job_that_did_not_succeed_can_be_tried_again(api, account, state):
     assert (again.status_code, again.json["status"]) == (202, "queued")
     assert (again.json["retry_of"], again.json["clip_id"]) == (str(job.id), str(job.clip_id))
     assert again.headers["Location"] == f"/v1/jobs/{again.json['id']}"
+
+
+def test_a_retry_that_is_sent_twice_makes_one_job(api, account):
+    job = job_of(account, "failed")
+    first, second = (api.post(f"/v1/jobs/{job.id}/retry") for _ in range(2))
+    assert (second.status_code, second.json) == (first.status_code, first.json)
+    assert len(api.get("/v1/jobs").json["items"]) == 2
+
+
+@pytest.mark.parametrize(("day", "kept"), [("2099-01-01", True), ("2020-01-01", False)])
+def test_a_retry_keeps_a_deadline_that_lies_ahead(api, account, day, kept):
+    job = make_job(make_clip(make_pet(account)))
+    set_job(job, f"expires_at = '{day}T00:00:00Z'")
+    api.post(f"/v1/jobs/{job.id}/cancel")
+    again = api.post(f"/v1/jobs/{job.id}/retry").json
+    assert again["expires_at"] == (f"{day}T00:00:00Z" if kept else None)
 
 
 @pytest.mark.parametrize(

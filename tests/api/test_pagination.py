@@ -80,3 +80,11 @@ def test_a_limit_out_of_range_is_refused(api, limit):
 def test_a_cursor_of_brackets_cannot_exhaust_the_stack(api):
     deep = base64.urlsafe_b64encode(b"[" * 3000).decode()
     assert api.get("/v1/pets", query_string={"after": deep}).status_code == 422
+
+
+@pytest.mark.parametrize("what", ["clips", "jobs"])
+def test_a_list_of_a_pet_that_is_not_there_is_not_there(api, account, what):
+    gone, foreign = make_pet(account), make_pet()
+    api.delete(f"/v1/pets/{gone.id}")
+    answers = [api.get(f"/v1/{what}?pet_id={pet.id}").status_code for pet in (gone, foreign)]
+    assert answers == [404, 404]

@@ -283,6 +283,14 @@ def test_a_link_works_as_many_days_as_asked(api, filmed):
         assert answer.status_code == 422
 
 
+def test_a_link_tells_its_days_by_the_names_that_it_was_asked_with(api, pet):
+    days = {"from": "2026-01-01", "to": "2026-02-01"}
+    made = api.post(f"/v1/pets/{pet.id}/report-links", json={"name": "vet"} | days).json
+    (listed,) = api.get(f"/v1/pets/{pet.id}/report-links").json["items"]
+    revoked = api.delete(f"/v1/report-links/{made['id']}").json
+    assert all(days.items() <= told.items() for told in (made, listed, revoked))
+
+
 def test_the_receipt_of_a_deleted_pet_counts_its_links_and_looks(api, app, filmed, link):
     app.test_client().get(path_of(link))
     rows = api.delete(f"/v1/pets/{filmed.id}").json["rows"]

@@ -87,6 +87,7 @@ def test_a_file_is_put_and_becomes_a_clip_with_a_job(api, pet, tmp_path):
     assert (tmp_path / "media").read_bytes() == MP4
     after = read(api, upload)
     assert (after["state"], after["job_id"], after["url"]) == ("completed", done.json["id"], None)
+    assert (upload["clip_id"], after["clip_id"]) == (None, clip["id"])
 
 
 def test_a_large_file_is_sent_in_parts_and_goes_on_where_it_stopped(api, pet, large, tmp_path):
@@ -173,6 +174,15 @@ def test_a_file_that_is_no_video_is_refused_when_it_is_completed(api, pet):
     assert api.get("/v1/clips").json["items"] == []
 
 
+def test_an_upload_of_no_video_has_ended_and_its_bytes_go(api, pet):
+    upload = announce(api, pet, b"text").json
+    put(upload, b"text")
+    complete(api, upload)
+    assert read(api, upload)["state"] == "canceled"
+    assert complete(api, upload).json["code"] == "upload_final"
+    assert owed_deletions(f"uploads/{upload['id']}/raw") == 1
+
+
 def test_a_late_put_cannot_touch_what_was_accepted(api, pet, tmp_path):
     upload = announce(api, pet).json
     put(upload)
@@ -187,8 +197,10 @@ def test_what_cannot_be_accepted_is_refused_before_it_is_sent(api, pet, setting)
     large = announce(api, pet, size_bytes=1_000_001)
     assert (large.status_code, large.json["code"]) == (413, "upload_too_large")
     assert announce(api, pet, size_bytes=1_000_000).status_code == 201
-    for said in ({"size_bytes": 0}, {"sha256": "ab"}, {"tags": ["\0"]}, {"size_bytes": "many"}):
+    for said in ({"sha256": "ab"}, {"tags": ["\0"]}):
         assert announce(api, pet, **said).json["code"] == "invalid_request"
+    for size_bytes in (0, "many", "5", 5.0, True, None):
+        assert announce(api, pet, size_bytes=size_bytes).json["code"] == "invalid_request"
     past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
     assert announce(api, pet, expires_at=past).json["code"] == "bad_expires_at"
     assert announce(api, pet, recorded_at="1999-01-01T00:00:00Z").json["code"] == "bad_recorded_at"
@@ -209,6 +221,17 @@ def test_the_same_key_and_request_get_the_same_upload_with_fresh_urls(api, pet):
     assert put(second) == 200
     other = announce(api, pet, headers=key, note="another")
     assert (other.status_code, other.json["code"]) == (409, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("what", ["clips", "pets"])
+def test_a_key_whose_clip_was_deleted_is_spent(api, pet, what):
+    key = {"Idempotency-Key": "k"}
+    upload = announce(api, pet, headers=key).json
+    put(upload)
+    clip_id = complete(api, upload).json["clip_id"]
+    api.delete(f"/v1/{what}/{clip_id if what == 'clips' else pet.id}")
+    spent = announce(api, pet, headers=key)
+    assert (spent.status_code, spent.json["code"]) == (410, "idempotency_key_spent")
 
 
 def test_eight_twins_with_one_key_open_one_upload(api, pet, account, client_of):
@@ -281,6 +304,7 @@ def test_bytes_that_were_analysed_before_are_answered_by_that_job(api, pet, acco
     assert again.json["assessment"]["emotion"] == RESULT["emotion"]
     assert len(api.get("/v1/clips").json["items"]) == 1
     assert complete(api, upload).json["duplicate_of"] == first["id"]
+    assert read(api, upload)["clip_id"] == first["clip_id"]
 
 
 @pytest.mark.parametrize("why", ["force", "another pet", "another bundle"])

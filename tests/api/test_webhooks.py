@@ -196,6 +196,12 @@ def test_a_time_range_can_be_replayed(api, account, endpoint):
     assert (answer.status_code, answer.json) == (202, {"replayed": 1})
 
 
+def test_a_range_that_ends_before_it_begins_is_not_replayed(api, endpoint):
+    said = {"since": "2026-03-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}
+    refused = api.post(path(endpoint, "replay"), json=said)
+    assert (refused.status_code, set(refused.json["errors"])) == (422, {"until"})
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_ready_shows_whether_private_addresses_are_allowed(api, setting, allowed):
     setting(webhook_allow_private=allowed)

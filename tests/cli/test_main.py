@@ -1,8 +1,10 @@
 """The command itself: which subcommands there are, and what ends it before one has begun."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -10,6 +12,8 @@ from typer.testing import CliRunner
 
 from cli import __main__ as command
 from cli.main import COMMANDS, app
+
+ROOT = Path(__file__).parents[2]
 
 ONE_ALONE = """
 import sys
@@ -62,3 +66,19 @@ def test_the_version_is_told():
     told = CliRunner().invoke(app, ["--version"])
     assert told.exit_code == 0
     assert told.output == f"tailtrend {version('tailtrend')}\n"
+
+
+@pytest.mark.parametrize("asked", [["up"], ["prepare"], ["health", "worker"]])
+def test_a_bad_setting_is_told_by_whichever_command_reads_it(asked, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *asked],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TAILTREND_RATE_WINDOW_S": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.rstrip().endswith(
+        "TAILTREND_RATE_WINDOW_S: Input should be greater than or equal to 1"
+    )

@@ -502,6 +502,17 @@ def test_cancel_and_retry_know_the_account_and_the_state():
         jobs.retry(session, job.account_id, job.id)
 
 
+def test_eight_retries_at_once_make_one_job():
+    job = make_job(state="failed")
+
+    def retry(_):
+        with transaction() as session:
+            return jobs.retry(session, job.account_id, job.id).id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(retry, range(8)))) == 1
+
+
 def test_sixteen_cancels_and_a_result_at_once_end_the_job_once():
     job = make_job()
     lease = claim(job)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from shared.errors import NotConfigured
 from shared.settings import Settings, settings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -72,12 +73,26 @@ def test_secrets_have_no_default_and_are_not_printed(monkeypatch):
         ("MAX_ATTEMPTS", "0"),
         ("MAX_UPLOAD_MB", "-1"),
         ("POLL_WAITERS", "-1"),
+        ("BUNDLES", '["a"]'),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(monkeypatch, name, value):
     monkeypatch.setenv(f"TAILTREND_{name}", value)
-    with pytest.raises(ValidationError):
-        Settings()
+    settings.cache_clear()
+    with pytest.raises(NotConfigured, match=rf"^TAILTREND_{name}: [^\n]+$"):
+        settings()
+
+
+def test_each_bad_setting_has_a_line(monkeypatch):
+    monkeypatch.setenv("TAILTREND_LEASE_S", "0")
+    monkeypatch.setenv("TAILTREND_OFFLINE", "perhaps")
+    settings.cache_clear()
+    with pytest.raises(NotConfigured) as refused:
+        settings()
+    assert [line.partition(":")[0] for line in refused.value.detail.splitlines()] == [
+        "TAILTREND_OFFLINE",
+        "TAILTREND_LEASE_S",
+    ]
 
 
 def test_settings_are_read_once_and_cannot_be_changed():

@@ -26,11 +26,13 @@ from worker.pipeline.architectures.inputs import (
     WIDTHS,
 )
 from worker.pipeline.bundles import Bundle
+from worker.pipeline.fuse.ethogram import load_ethogram
 from worker.pipeline.fuse.rows import PICTURE_NUMBERS
 from worker.pipeline.manifest import (
     ANY,
     NAME,
     VERSION,
+    Abstain,
     Calibration,
     Encoder,
     Feature,
@@ -49,6 +51,7 @@ from worker.training import (
     crossfit,
     experts,
     fit,
+    provenance,
     serving,
     splits,
 )
@@ -135,8 +138,11 @@ def export_run(
     (part / TORCH).write_bytes(save(state))  # save_file's own file is for its owner alone
     held = held_back(corpus, plan, final, device=device)
     calibrated = calibrate(corpus, predictions, fitted.module, held, final, part, evidence)
-    manifest = describe(corpus, plan, fitted.module, calibrated, named, evaluation)
-    text = card.written(manifest, evaluation, evidence, corpus, plan)
+    learned = np.sort(np.concatenate([final.train, final.stop]))
+    learned = learned[corpus.table.answerable(fitted.module.inputs)[learned]]
+    provenance.keep(part, (corpus.dataset.examples[i] for i in learned))
+    manifest = describe(corpus, learned, plan, fitted.module, calibrated, named, evaluation)
+    text = card.written(manifest, evaluation, evidence, corpus, learned, plan)
     (part / CARD).write_text(text, "utf-8")
     bundles.write_manifest(part, manifest)
     part.rename(out)
@@ -212,6 +218,18 @@ def calibrate(
         offsets={key: nats_of(found) for key, found in offsets.items()},
         conformal=calibration.conformal(cross, corpus, predictions.rows),
         ood=OutOfDistribution(file=OOD, max_score=limit),
+        abstain=limits(),
+    )
+
+
+def limits() -> Abstain:
+    """Return the ethogram's thresholds, and how wide a set is still an answer."""
+    own = load_ethogram(bundles.load_bundle()).abstain
+    return Abstain(
+        min_evidence_nats=own.min_evidence_nats,
+        min_margin=own.min_margin,
+        max_conflict=own.max_conflict,
+        max_set=calibration.MOST_LEFT,
     )
 
 
@@ -242,6 +260,7 @@ def embeddings(corpus: Corpus, module: Network, rows: Rows) -> NDArray[np.float6
 
 def describe(
     corpus: Corpus,
+    learned: Rows,
     plan: Plan,
     module: Network,
     calibrated: Calibration,
@@ -250,8 +269,9 @@ def describe(
 ) -> Manifest:
     """Return the manifest; the hashes are written with it."""
     blank = "0" * 64
-    species = {one.species for one in corpus.dataset.examples}
-    licences = {one.licence or "LicenseRef-unknown" for one in corpus.dataset.examples}
+    examples = [corpus.dataset.examples[i] for i in learned]
+    species = {one.species for one in examples}
+    licences = {one.licence or "LicenseRef-unknown" for one in examples}
     return Manifest(
         schema=1,
         name=named.name,
@@ -259,7 +279,7 @@ def describe(
         arch=plan.recipe.arch,
         decides="with_ethogram" if calibrated.experts.ethogram else "alone",
         species=tuple(s for s in SPECIES if s in species),
-        files={ONNX: blank, TORCH: blank, OOD: blank, CARD: None},
+        files={ONNX: blank, TORCH: blank, OOD: blank, provenance.FILE: blank, CARD: None},
         weights=Weights(onnx=ONNX, torch=TORCH),
         encoders=() if module.looks else encoders(corpus, module.inputs),
         features=tuple(
@@ -271,7 +291,7 @@ def describe(
         calibration=calibrated,
         metrics=measured(evaluation),
         licences=Licences(code="Apache-2.0", weights=named.licence, data=tuple(sorted(licences))),
-        provenance=provenance(plan, evaluation),
+        provenance=origin(plan, evaluation),
     )
 
 
@@ -311,7 +331,7 @@ def measured(found: Evaluation) -> tuple[Metric, ...]:
     )
 
 
-def provenance(plan: Plan, found: Evaluation) -> dict[str, str]:
+def origin(plan: Plan, found: Evaluation) -> dict[str, str]:
     """Return how the bundle came about, and the warnings that go with it."""
     told = {
         "command": "tailtrend export",

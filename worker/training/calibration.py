@@ -24,7 +24,9 @@ LITTLE_NATS = 0.01  # that cross-entropy may rise: what a temperature of 50 grou
 # not needed (1 / 2n, Akaike 1974)
 SHRINKAGE_SD = 0.3  # of a pattern's log temperature around the common one
 BOUNDS = (np.log(0.25), np.log(20.0))
+DRAWS = 200
 ALPHA = 0.1  # how often the answer's set may miss the truth
+MOST_LEFT = 2  # classes of a set that is still an answer: "Anxious or Alert"
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -41,17 +43,21 @@ class Evidence:
     nll_after: float
     ece_before: Figure
     ece_after: Figure
+    ece_of_chance: float  # that an error stays under 19 times in 20 where nothing is wrong
     coverage: float  # of the conformal sets at 1 - ALPHA
     set_size: float
+    answered: float  # share of rows of which no more than MOST_LEFT classes are left
 
     @property
     def holds(self) -> bool:
-        """Tell whether there was enough to fit on, and it did no harm where it was not fitted.
+        """Tell whether there was enough to fit on, it did no harm where it was not fitted, and what
+        is left of the error can be chance.
 
         What was right before gains nothing by a temperature, and by chance loses a little.
         """
         enough = self.rows >= LEAST_ROWS and self.groups >= LEAST_GROUPS
-        return enough and self.nll_after <= self.nll_before + LITTLE_NATS
+        harmless = self.nll_after <= self.nll_before + LITTLE_NATS
+        return enough and harmless and self.ece_after.low <= self.ece_of_chance
 
 
 def temperatures(predictions: Predictions, corpus: Corpus, rows: Rows) -> dict[str, float]:
@@ -181,7 +187,7 @@ def judge(predictions: Predictions, corpus: Corpus) -> Evidence:
     cross = cross_calibrated(predictions, corpus)[ANY]
     after = cross[:, rows]
     aim = np.eye(metrics.N)[truth]
-    covered, size = coverage(cross, predictions, corpus)
+    covered, sizes = coverage(cross, predictions, corpus)
     return Evidence(
         rows=len(rows),
         groups=len(np.unique(groups)),
@@ -189,13 +195,31 @@ def judge(predictions: Predictions, corpus: Corpus) -> Evidence:
         nll_after=float(np.mean([metrics.nll(aim, one) for one in after])),
         ece_before=intervals.of_statistic(metrics.ece, truth, before, groups),
         ece_after=intervals.of_statistic(metrics.ece, truth, after, groups),
+        ece_of_chance=ece_of_chance(after),
         coverage=covered,
-        set_size=size,
+        set_size=float(sizes.mean()),
+        answered=float((sizes <= MOST_LEFT).mean()),
     )
 
 
-def coverage(cross: Array, predictions: Predictions, corpus: Corpus) -> tuple[float, float]:
-    """Return how often a set holds the truth and how large it is, quantiles from other folds."""
+def ece_of_chance(chances: Array) -> float:
+    """Return the calibration error that is passed once in 20 times by probabilities that are right.
+
+    chances (seeds, n, 5). Bins of few rows err by chance alone, so no error reaches 0.
+    """
+    rng = np.random.default_rng(0)
+    drawn = [one for _ in range(-(-DRAWS // len(chances))) for one in chances]
+    return float(np.quantile([metrics.ece(labels_of(one, rng), one) for one in drawn], 0.95))
+
+
+def labels_of(chances: Array, rng: np.random.Generator) -> Rows:
+    """Draw labels (n,) that come as often as probabilities (n, 5) say."""
+    above = chances.cumsum(axis=1) > rng.random((len(chances), 1))
+    return np.asarray(above.argmax(axis=1))
+
+
+def coverage(cross: Array, predictions: Predictions, corpus: Corpus) -> tuple[float, Rows]:
+    """Return how often a set holds the truth and how large each is, quantiles from other folds."""
     rows = predictions.rows
     held, sizes = [], []
     for fold in np.unique(predictions.fold[rows]):
@@ -203,4 +227,4 @@ def coverage(cross: Array, predictions: Predictions, corpus: Corpus) -> tuple[fl
         limit = quantile(missed(cross, corpus.truth, rows[~here]))
         held.append(missed(cross, corpus.truth, rows[here]) <= limit)
         sizes.append((1 - cross[:, rows[here]] <= limit).sum(axis=2))
-    return float(np.concatenate(held, axis=1).mean()), float(np.concatenate(sizes, axis=1).mean())
+    return float(np.concatenate(held, axis=1).mean()), np.concatenate(sizes, axis=1)

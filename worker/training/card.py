@@ -3,13 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from worker.pipeline.manifest import Manifest
 from worker.training import agreement, labels
-from worker.training.calibration import ALPHA, Evidence
+from worker.training.calibration import ALPHA, MOST_LEFT, Evidence
 from worker.training.corpus import Corpus
 from worker.training.evaluation import Evaluation, labels_in
 from worker.training.intervals import Figure
 from worker.training.plan import Plan
+
+Rows = NDArray[np.int64]
 
 MEANT = """\
 ## Meant for
@@ -23,15 +28,20 @@ picture; any decision without a person. It cannot tell that an animal is well.
 
 
 def written(
-    manifest: Manifest, found: Evaluation, evidence: Evidence, corpus: Corpus, plan: Plan
+    manifest: Manifest,
+    found: Evaluation,
+    evidence: Evidence,
+    corpus: Corpus,
+    learned: Rows,
+    plan: Plan,
 ) -> str:
-    """Return the card as Markdown."""
+    """Return the card as Markdown; `learned` are the rows that the network was fitted to."""
     parts = [
         f"# Model card: `{manifest.name}` {manifest.version}",
         *(f"> **{mark}**" for mark in found.marks),
         f"`{manifest.arch}`; {', '.join(manifest.species)}. Written by `tailtrend export`.",
         MEANT,
-        "## Data\n" + data(corpus),
+        "## Data\n" + data(corpus, learned, plan),
         "## Labels\n" + raters(corpus, plan),
         f"## Figures\n{found.data}, {found.split}, {found.seeds} seed(s), {found.rows} rows in "
         f"{found.groups} groups. Chance macro F1: {found.chance:.3f}. Of networks fitted to the "
@@ -51,13 +61,19 @@ def written(
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def data(corpus: Corpus) -> str:
-    """Say what was learned from."""
-    rows = corpus.dataset.examples
+def data(corpus: Corpus, learned: Rows, plan: Plan) -> str:
+    """Say what was learned from, and what of the table was not."""
+    rows = [corpus.dataset.examples[i] for i in learned]
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(r.kind for r in rows).items()))
-    counts = ", ".join(f"{n} {c}" for c, n in labels_in(corpus.truth).items() if n)
+    counts = ", ".join(f"{n} {c}" for c, n in labels_in(corpus.truth[learned]).items() if n)
     pets = len({r.pet_id for r in rows})
-    return f"{len(rows)} files ({kinds}) of {pets} animals. Labels: {counts}."
+    told = f"{len(rows)} files ({kinds}) of {pets} animals. Labels: {counts}."
+    rest = len(corpus) - len(rows)
+    if not rest:
+        return told
+    held = f"the frozen test set {plan.held_out[:12]}, " if plan.held_out else ""
+    why = f"{held}files with nothing that the network reads, or votes that the rule refuses"
+    return f"{told} {rest} further rows of the table were not learned from: {why}."
 
 
 def raters(corpus: Corpus, plan: Plan) -> str:
@@ -83,9 +99,12 @@ def calibration(manifest: Manifest, evidence: Evidence) -> str:
         f"with temperatures of the other folds: cross-entropy {evidence.nll_before:.3f} to "
         f"{evidence.nll_after:.3f}, calibration error {evidence.ece_before.value:.3f} to "
         f"{evidence.ece_after.value:.3f} ({evidence.ece_after.low:.3f} to "
-        f"{evidence.ece_after.high:.3f}). Sets that should hold the truth in {1 - ALPHA:.0%} of "
-        f"cases hold it in {evidence.coverage:.1%}, with {evidence.set_size:.2f} classes on "
-        f"average. Temperatures: {temperatures}. {signs(manifest)} {offsets(manifest)}"
+        f"{evidence.ece_after.high:.3f}), where right probabilities stay under "
+        f"{evidence.ece_of_chance:.3f} 19 times in 20. Sets that should hold the truth in "
+        f"{1 - ALPHA:.0%} of cases hold it in {evidence.coverage:.1%}, with "
+        f"{evidence.set_size:.2f} classes on average; it answers where {MOST_LEFT} at most are "
+        f"left, in {evidence.answered:.0%}, and calls the rest ambiguous. "
+        f"Temperatures: {temperatures}. {signs(manifest)} {offsets(manifest)}"
     )
 
 

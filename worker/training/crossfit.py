@@ -15,7 +15,7 @@ from tensorboardX import SummaryWriter
 from shared.errors import InputError
 from worker.pipeline.architectures.build import inputs_of
 from worker.pipeline.architectures.inputs import MODALITIES, PRESENT
-from worker.pipeline.manifest import ANY
+from worker.pipeline.manifest import ANY, CLASSES
 from worker.training import fit, splits
 from worker.training.corpus import Corpus
 from worker.training.fit import Epoch, Fitted, Task
@@ -35,6 +35,12 @@ class RunInvalid(InputError):
     """This folder holds no finished training run."""
 
     code = "run_invalid"
+
+
+class OneClass(InputError):
+    """Every file has the same label."""
+
+    code = "one_class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def cross_fit(
 ) -> Predictions:
     """Fit every fold and seed over `rows`, going on where a kill left off; keep all in `folder`.
 
-    Raises OtherRecipe, NothingToLearn, TooFewGroups, LeakFound.
+    Raises OtherRecipe, OneClass, NothingToLearn, TooFewGroups, LeakFound.
     """
     known = dealt_anew(corpus) if plan.shuffled else corpus
     made = planned(known, plan, rows)
@@ -163,8 +169,9 @@ def load(folder: Path) -> tuple[Plan, Predictions]:
 def planned(corpus: Corpus, plan: Plan, rows: Rows) -> list[Fold]:
     """Return the plan's folds, once something can be learned in each.
 
-    Raises NothingToLearn, TooFewGroups, LeakFound.
+    Raises OneClass, NothingToLearn, TooFewGroups, LeakFound.
     """
+    refuse_one_class(corpus.truth[rows])
     can = teaching(corpus, plan.recipe)
     read = inputs_of(plan.recipe.arch, plan.recipe.config)
     wanted = ", ".join(name for name in read if not name.endswith(PRESENT))
@@ -198,6 +205,13 @@ def folds(corpus: Corpus, plan: Plan, rows: Rows) -> Iterator[Fold]:
         if plan.split != Split.RANDOM:
             splits.check(corpus.joined, whole, corpus.dataset.examples)
         yield teachable(corpus, whole)
+
+
+def refuse_one_class(truth: Rows) -> None:
+    """Raise OneClass."""
+    if len(labelled := np.unique(truth)) < 2:
+        names = ", ".join(CLASSES[at] for at in labelled)
+        raise OneClass(f"Every file is labelled {names}: there is nothing to tell apart.")
 
 
 def teachable(corpus: Corpus, fold: Fold) -> Fold:

@@ -56,6 +56,7 @@ class Evaluation:
     subgroups: dict[str, Figure] = field(default_factory=dict)
     chance: float = 0.0  # macro F1 of answers drawn by class frequency
     marks: tuple[str, ...] = ()  # warnings that go with every figure
+    about: str = ""  # whose figures these are
 
     def as_json(self) -> dict[str, object]:
         """Return plain types."""
@@ -97,7 +98,9 @@ def macro_f1(answers: Answers) -> Figure:
     return intervals.of_counts(metrics.f1_of, answers.truth, answers.chances, answers.groups)
 
 
-def evaluate(answers: Answers, *, data: str, split: str, marks: tuple[str, ...] = ()) -> Evaluation:
+def evaluate(
+    answers: Answers, *, data: str, split: str, marks: tuple[str, ...] = (), about: str = ""
+) -> Evaluation:
     """Measure held-out answers. Curves and tables are of all seeds together."""
     chosen = answers.chances.argmax(axis=2)
     seeds = len(chosen)
@@ -119,6 +122,7 @@ def evaluate(answers: Answers, *, data: str, split: str, marks: tuple[str, ...] 
         called_well_in_distress=metrics.called_well_in_distress(truth, chosen.ravel()),
         chance=chance_of(answers.truth),
         marks=marks,
+        about=about,
     )
 
 

@@ -4,6 +4,7 @@ import html
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import matplotlib as mpl
@@ -38,7 +39,8 @@ NAMES = {
 def write(folder: Path, found: Evaluation, *, compared: Mapping[str, Figure] | None = None) -> Path:
     """Write `report.html` and `report.json`; return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(found.as_json(), indent=1) + "\n", "utf-8")
+    told = found.as_json() | {"compared": {k: asdict(v) for k, v in (compared or {}).items()}}
+    (folder / "report.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     path = folder / "report.html"
     path.write_text(page(found, compared or {}), "utf-8")
     return path
@@ -58,7 +60,8 @@ def page(found: Evaluation, compared: Mapping[str, Figure]) -> str:
         ("What each modality adds", found.ablations),
         ("Subgroups", found.subgroups),
     ]
-    body = [f"<h1>{html.escape(found.data)}</h1>", f"<p>{html.escape(what)}</p>"]
+    name = f"{found.about} on {found.data}" if found.about else found.data
+    body = [f"<h1>{html.escape(name)}</h1>", f"<p>{html.escape(what)}</p>"]
     body += [f'<p class="mark">{html.escape(mark)}</p>' for mark in found.marks]
     body += [f"<h2>{name}</h2>{table(rows)}" for name, rows in sections if rows]
     body.append(f"<h2>Classes</h2>{classes(found)}")

@@ -8,17 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from worker.pipeline.manifest import ANY
-from worker.training import adaptation, calibration, controls, evaluation, experts, labels
+from worker.training import (
+    adaptation,
+    calibration,
+    controls,
+    evaluation,
+    experts,
+    labels,
+    provenance,
+)
 from worker.training.corpus import Corpus
 from worker.training.crossfit import Predictions
-from worker.training.dataset import Kind
 from worker.training.evaluation import Answers, Evaluation
 from worker.training.plan import Plan, Split
 from worker.training.splits import TooFewGroups
 
 LEAKY = "LEAKY SPLIT: animals are on both sides; these figures flatter and must not be quoted."
-GENERATED = "Generated clips: these figures prove the machinery and say nothing of real animals."
-MADE_UP = "generated"  # the `source` of generated files begins so
 
 
 def study(
@@ -38,7 +43,8 @@ def study(
         probable(corpus, cross, ANY, predictions),
         data=corpus.dataset.path.name,
         split=plan.split_in_words,
-        marks=marks(corpus, plan),
+        marks=marks(corpus, plan, predictions),
+        about=f"{folder.name}, {plan.recipe.arch}",
     )
     on_step("missing modalities")
     found = evaluation.matrix(
@@ -77,16 +83,13 @@ def probable(
     return Answers(chances[:, rows], corpus.truth[rows], votes[rows], corpus.groups[rows])
 
 
-def marks(corpus: Corpus, plan: Plan) -> tuple[str, ...]:
+def marks(corpus: Corpus, plan: Plan, predictions: Predictions) -> tuple[str, ...]:
     """Return the warnings that go with every figure of a run."""
-    sources = {one.source for one in corpus.dataset.examples}
-    told = [
-        (LEAKY, plan.split == Split.RANDOM),
-        (GENERATED, any(source.startswith(MADE_UP) for source in sources)),
-        ("Labels were shuffled: a control.", plan.shuffled),
-        (
-            "No clip among the files: nothing that moves was learned.",
-            all(one.kind != Kind.CLIP for one in corpus.dataset.examples),
-        ),
-    ]
-    return tuple(text for text, is_so in told if is_so)
+    read, dealt = predictions.rows, predictions.dealt
+    learned = [corpus.dataset.examples[i] for i in read]
+    told = [LEAKY] if plan.split == Split.RANDOM else []
+    told += ["Labels were shuffled: a control."] if plan.shuffled else []
+    told += provenance.marks_of_learned(learned, corpus.truth[read].tolist())
+    if len(read) < len(dealt):
+        told.append(f"{len(dealt) - len(read)} of {len(dealt)} files have nothing that it reads.")
+    return tuple(told)

@@ -37,7 +37,7 @@ def snooze(alert_id: uuid.UUID) -> Response | tuple[str, int]:
     assert asked.snoozed_until is not None
     assert asked.reason is not None
     with transaction() as session:
-        alert = alerts.get(session, auth.account_id(), alert_id)
+        alert = alerts.lock(session, auth.account_id(), alert_id)
         alerts.snooze(session, alert, until=asked.snoozed_until, reason=asked.reason)
     return redirect(url_for("pages.alerts.index", done="snoozed"), 303)
 
@@ -46,7 +46,7 @@ def snooze(alert_id: uuid.UUID) -> Response | tuple[str, int]:
 def close(alert_id: uuid.UUID) -> Response:
     """Close an alert for good."""
     with transaction() as session:
-        alerts.close(session, alerts.get(session, auth.account_id(), alert_id))
+        alerts.close(session, alerts.lock(session, auth.account_id(), alert_id))
     return redirect(url_for("pages.alerts.index", done="closed"), 303)
 
 

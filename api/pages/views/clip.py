@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response
 
 from api import auth
 from api.pages import forms, frame, timeline
-from api.schemas.clips import Keeping
+from api.schemas.clips import ClipPatch, Keeping
 from api.schemas.verdicts import VerdictIn
 from shared import clips, jobs, pets, storage, verdicts
 from shared.db import transaction
 from shared.errors import MediaExpired, NotFound
-from shared.models import Assessment, Clip, Emotion, Job, JobStatus, Pet, Retention, Verdict
+from shared.models import Assessment, Clip, Emotion, Job, JobStatus, Pet, Reason, Retention, Verdict
 
 MOST_PETS = 200
 
@@ -52,6 +52,19 @@ def move(clip_id: uuid.UUID) -> Response:
         pet = pets.get(session, auth.account_id(), _pet_id())
         clips.move(session, clip, pet)
     return _back(clip_id, "moved")
+
+
+@bp.post("/clips/<uuid:clip_id>/reason")
+def tell(clip_id: uuid.UUID) -> Response | tuple[str, int]:
+    """Say anew why the clip was filmed."""
+    try:
+        said = forms.read(ClipPatch)
+    except forms.Wrong as error:
+        return _page(clip_id, wrong=error.fields), 422
+    with transaction() as session:
+        clip = clips.get(session, auth.account_id(), clip_id)
+        clips.tell(session, clip, reason=said.reason)
+    return _back(clip_id, "saved")
 
 
 @bp.post("/clips/<uuid:clip_id>/retention")
@@ -124,6 +137,7 @@ def _page(clip_id: uuid.UUID, *, wrong: list[str] | None = None) -> str:
         start_s=_start_s(result),
         drawn=timeline.draw(result) if result else None,
         emotions=frame.named("emotion", Emotion),
+        reasons=frame.named("film_reason", Reason),
         retentions=frame.named("retention", Retention, days=forms.KEPT_DAYS),
         wrong=wrong or [],
     )

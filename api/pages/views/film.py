@@ -10,8 +10,7 @@ from werkzeug.wrappers import Response
 from api import auth, intake
 from api.pages import dates, door, forms, frame
 from api.schemas.base import IsoTime, Text
-from api.schemas.clips import Keeping
-from api.schemas.uploads import Tags
+from api.schemas.clips import Keeping, TagList
 from shared import pets
 from shared.clips import Told
 from shared.db import transaction
@@ -29,7 +28,7 @@ class FilmIn(Keeping):
 
     recorded_at: IsoTime | None = None
     reason: Reason = Reason.OTHER
-    tags: Tags = Field([], max_length=50)
+    tags: TagList = Field([], max_length=50)
     note: Text | None = None
 
 

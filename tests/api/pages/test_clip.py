@@ -129,6 +129,13 @@ def test_a_clip_moves_to_another_pet_of_the_account_only(browser, api, account, 
     assert post(browser, clip, "move", pet_id="x").status_code == 404
 
 
+def test_why_it_was_filmed_can_be_changed(browser, api, clip):
+    answer = post(browser, clip, "reason", reason="worried")
+    assert api.get(f"/v1/clips/{clip.id}").json["reason"] == "worried"
+    assert "Saved." in page_of(browser, answer.headers["Location"])
+    assert post(browser, clip, "reason", reason="bored").status_code == 422
+
+
 def test_how_long_the_video_is_kept_can_be_changed(browser, api, clip):
     answer = post(browser, clip, "retention", retention="days")
     assert "is deleted on" in page_of(browser, answer.headers["Location"])

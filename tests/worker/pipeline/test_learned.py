@@ -71,6 +71,14 @@ def test_it_is_calibrated_only_where_the_manifest_says_so(bundle, case):
     assert not fuse(*case, load_bundle(BUILT_IN), "dog").calibrated
 
 
+def test_it_is_calibrated_only_for_what_held_out_rows_showed(bundle, case):
+    extracted, encoding = case
+    deaf = replace(encoding, audio=None, audio_windows=None)
+    seen = {"calibrated": True, "temperature": {"*": 1.0, "vision": 1.0}}
+    assert not fuse(extracted, encoding, bundle(calibration=seen), "dog").calibrated
+    assert fuse(extracted, deaf, bundle(calibration=seen), "dog").calibrated
+
+
 def test_temperature_goes_by_what_is_there(bundle, case):
     extracted, encoding = case
     warm = {"calibrated": True, "temperature": {"*": 1.0, "vision+audio": 4.0}}

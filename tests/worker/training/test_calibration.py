@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 
 from worker.pipeline.manifest import ANY
-from worker.training import calibration
+from worker.training import calibration, metrics
 from worker.training.crossfit import Predictions
 
 
@@ -55,6 +55,7 @@ def test_held_out_rows_judge_and_true_temperatures_mend_boasts(answered):
     assert evidence.nll_after < evidence.nll_before
     assert evidence.ece_after.value < 0.5 * evidence.ece_before.value
     assert evidence.coverage == pytest.approx(0.9, abs=0.04)
+    assert 0 < evidence.answered < 1
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -64,6 +65,23 @@ def test_a_network_that_is_right_already_is_calibrated_though_nothing_is_gained(
     assert evidence.nll_after == pytest.approx(evidence.nll_before, abs=0.01)
     assert evidence.ece_after.value < 0.1
     assert evidence.holds
+
+
+def test_an_error_that_cannot_be_chance_is_not_called_calibrated(answered):
+    corpus, predictions = answered(n=600, boast=1.0)
+    leaning = predictions.logits[ANY] + np.array([0, 0, 4, 0, 0], np.float32)
+    evidence = calibration.judge(Predictions({ANY: leaning}, predictions.fold), corpus)
+    assert evidence.nll_after <= evidence.nll_before + 0.01
+    assert evidence.ece_after.low > evidence.ece_of_chance
+    assert not evidence.holds
+
+
+def test_probabilities_that_are_right_pass_their_own_chance_once_in_twenty():
+    chances = np.random.default_rng(1).dirichlet(np.ones(5), 200)
+    limit = calibration.ece_of_chance(chances[None])
+    rng = np.random.default_rng(2)
+    drawn = [metrics.ece(calibration.labels_of(chances, rng), chances) for _ in range(400)]
+    assert 0.02 < np.mean(np.array(drawn) > limit) < 0.09
 
 
 def test_temperatures_that_do_not_carry_over_to_other_animals_are_not_called_calibrated(answered):

@@ -87,6 +87,7 @@ def test_the_page_leads_from_a_raw_table_to_a_calibrated_bundle_that_loads(folde
     assert bundle.manifest.calibration.calibrated
     assert {e.name for e in bundle.manifest.encoders} == {"mobilenet-v3-small", "whisper-tiny"}
     assert bundle.manifest.licences.data == ("CC0-1.0",)
+    assert bundle.manifest.calibration.abstain.max_set == 2
     metric = next(m for m in bundle.manifest.metrics if m.name == "macro_f1")
     assert metric.low <= metric.value <= metric.high
     assert len({path.stat().st_mode for path in bundle.directory.iterdir()}) == 1
@@ -99,8 +100,17 @@ def test_every_place_says_that_generated_clips_prove_nothing_of_animals(folder, 
     assert any(
         "say nothing of real animals" in text for text in bundle.manifest.provenance.values()
     )
-    page = (folder / "build" / "run" / "report" / "report.html").read_text("utf-8")
-    assert "say nothing of real animals" in page
+    pages = [folder / "build" / "run" / "report", folder / "build" / "report"]
+    for page in pages:
+        assert "say nothing of real animals" in (page / "report.html").read_text("utf-8")
+
+
+def test_a_bundle_on_its_own_files_is_marked_as_no_test(folder, said):
+    (printed,) = [told for line, told in said.items() if "evaluate bundle" in line]
+    assert "NO TEST: example 1.0.0 learned from" in printed
+    found = json.loads((folder / "build" / "report" / "report.json").read_text("utf-8"))
+    assert any("NO TEST" in mark for mark in found["marks"])
+    assert found["about"].startswith("example 1.0.0")
 
 
 def test_the_report_holds_controls_matrix_plots_and_no_link_outside(folder, said):

@@ -1,9 +1,12 @@
 """Controls see what a network leans on; the report holds all of it and nothing from outside."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from worker.training import calibration, controls, crossfit, report, study
+from worker.training.crossfit import Predictions
 from worker.training.plan import Plan, Recipe, Split
 
 SMALL = Recipe(config={"width": 16, "hidden": 16}, epochs=15, patience=15, batch=16)
@@ -86,5 +89,34 @@ def test_patterns_hide_what_they_leave_out(ran):
 
 def test_a_random_split_is_marked(corpus_of):
     plan = PLAN.model_copy(update={"split": Split.RANDOM})
-    assert any("LEAKY" in mark for mark in study.marks(corpus_of(12), plan))
+    corpus = corpus_of(12)
+    assert any("LEAKY" in mark for mark in study.marks(corpus, plan, all_answered(corpus)))
     assert "LEAKY" in plan.split_in_words
+
+
+def all_answered(corpus):
+    logits = np.zeros((1, len(corpus), 5), np.float32)
+    return Predictions({"*": logits}, np.zeros(len(corpus), np.int64))
+
+
+def test_a_class_that_nothing_shows_is_marked(corpus_of):
+    corpus = corpus_of(12)
+    assert not any("labelled" in mark for mark in study.marks(corpus, PLAN, all_answered(corpus)))
+    calm = replace(corpus, truth=np.minimum(corpus.truth, 3))
+    told = study.marks(calm, PLAN, all_answered(corpus))
+    assert any("labelled Distressed" in mark for mark in told)
+
+
+def test_files_that_the_network_cannot_read_are_told(corpus_of):
+    corpus = corpus_of(12)
+    answered = all_answered(corpus)
+    answered.logits["*"][:, :4] = np.nan
+    told = study.marks(corpus, PLAN, answered)
+    assert "4 of 12 files have nothing that it reads." in told
+
+
+def test_one_class_alone_is_nothing_to_learn(corpus_of, tmp_path):
+    corpus = corpus_of(12)
+    same = replace(corpus, truth=np.zeros_like(corpus.truth))
+    with pytest.raises(crossfit.OneClass, match="Relaxed"):
+        crossfit.cross_fit(same, PLAN, tmp_path / "run", np.arange(12))

@@ -28,6 +28,17 @@ def temperature(manifest: Manifest, present: Sequence[str]) -> float:
     return table.get("+".join(present), table[ANY])
 
 
+def is_calibrated(manifest: Manifest, present: Sequence[str]) -> bool:
+    """Tell whether rows with this presence pattern bore the calibration out.
+
+    A table of nothing but the common temperature claims it for all.
+    """
+    fitted = manifest.calibration
+    if fitted is None or not fitted.calibrated:
+        return False
+    return "+".join(present) in fitted.temperature or set(fitted.temperature) == {ANY}
+
+
 def experts(manifest: Manifest) -> Experts:
     """Return the exponents of the product of experts; the ethogram has none where it is alone."""
     if manifest.decides == "alone":

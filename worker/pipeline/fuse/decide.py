@@ -79,14 +79,14 @@ def decide(case: Case, *, is_pet_seen: bool) -> Decision:
     plausible = None
     if case.learned is not None:
         plausible = calibrate.conformal_set(case.bundle.manifest, case.species, chances)
-    calibration = case.bundle.manifest.calibration
     return Decision(
         state=int(chances.argmax()),
         chances=chances,
         added=added,
         plausible=plausible,
         doubt=doubt(case, added, chances, plausible),
-        calibrated=case.learned is not None and calibration is not None and calibration.calibrated,
+        calibrated=case.learned is not None
+        and calibrate.is_calibrated(case.bundle.manifest, case.learned.row.present),
         level=evidence_level(levels(case), added, chances) if is_pet_seen else "weak",
     )
 
