@@ -108,9 +108,9 @@ def read(
     trend = history.trend(session, pet, now=now)
     return Overview(
         trend=trend,
-        items=history.as_json(history.summaries(session, pet, bucket, span)),
+        items=history.summaries(session, pet, bucket, span),
         around=around(session, pet, bucket, span),
-        week=history.as_json(history.summaries(session, pet, Bucket.DAY, week)),
+        week=history.summaries(session, pet, Bucket.DAY, week),
         around_week=around(session, pet, Bucket.DAY, week),
         newest=newest(session, [pet.id]).get(pet.id),
         open_alerts=open_alerts(session, [pet.id]),
@@ -149,7 +149,7 @@ def glances(session: Session, pets: Sequence[Pet], *, now: datetime) -> list[Gla
 def _spark(session: Session, pet: Pet, span: Span) -> list[tuple[date, float | None]]:
     weeks = history.summaries(session, pet, Bucket.WEEK, span)
     return [
-        (date.fromisoformat(one.begins), one.negative.mean if one.negative else None)
+        (date.fromisoformat(one["begins"]), one["negative"] and one["negative"]["mean"])
         for one in weeks
     ]
 

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from shared import alerts, baselines, deletions, history, notes, storage
 from shared.errors import MediaMissing
 from shared.models import Alert, Baseline, Bucket, Note, NoteKind, Pet
-from shared.trend import Summary
 from shared.trend.observations import NEGATIVE, SESSION_S
 
 Json = dict[str, Any]
@@ -203,10 +202,10 @@ def _weeks(session: Session, pet: Pet, span: Span) -> tuple[Week, ...]:
     return tuple(_week(one) for one in told)
 
 
-def _week(told: Summary) -> Week:
-    rate = told.negative
-    rates = (rate.mean, rate.low, rate.high) if rate else (None, None, None)
-    return Week(date.fromisoformat(told.begins), told.n_clips, told.n_abstained, *rates)
+def _week(told: Json) -> Week:
+    rate = told["negative"] or {}
+    rates = (rate.get("mean"), rate.get("low"), rate.get("high"))
+    return Week(date.fromisoformat(told["begins"]), told["n_clips"], told["n_abstained"], *rates)
 
 
 def _moments(session: Session, clips: Sequence[RowMapping], lately: datetime) -> tuple[Moment, ...]:

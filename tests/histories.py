@@ -76,10 +76,7 @@ def stored_summaries(pet_id: uuid.UUID) -> dict[str, list[dict]]:
     with transaction() as session:
         pet = session.get_one(Pet, pet_id)
         ever = (date.min, date.max)
-        return {
-            bucket.value: history.as_json(history.summaries(session, pet, bucket, ever))
-            for bucket in Bucket
-        }
+        return {bucket.value: history.summaries(session, pet, bucket, ever) for bucket in Bucket}
 
 
 def served_trend(pet_id: uuid.UUID, now: datetime = NOW) -> dict:

@@ -15,7 +15,7 @@ from shared.trend.summaries import (
     Summary,
     count,
     household,
-    rated,
+    rates,
     summarize,
 )
 from shared.trend.temperament import Clusters, Temperament, clusters, temperament
@@ -46,7 +46,7 @@ __all__ = [
     "clusters",
     "count",
     "household",
-    "rated",
+    "rates",
     "summarize",
     "temperament",
     "trend",

@@ -1,6 +1,5 @@
 """How often, with its uncertainty: a posterior over the rate on a fixed grid of logits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,16 +70,14 @@ def posterior(log_likelihood: Array, prior: RatePrior) -> Array:
 
 def rate_of(mass: Array, n_clips: int, n_sessions: int) -> Rate:
     """Summarise a posterior on the grid."""
-    (rate,) = rates_of(mass[None], [n_clips], [n_sessions])
-    return rate
+    mean, low, high = intervals(mass[None])[0].tolist()
+    return Rate(mean, low, high, n_clips, n_sessions)
 
 
-def rates_of(mass: Array, n_clips: Sequence[int], n_sessions: Sequence[int]) -> list[Rate]:
-    """Summarise posteriors on the grid (n, 39)."""
+def intervals(mass: Array) -> Array:
+    """Return mean, low and high of posteriors on the grid (n, 39). (n, 3)"""
     tail = (1 - INTERVAL) / 2
-    parts = (mass @ RATE_GRID, quantiles(mass, tail), quantiles(mass, 1 - tail))
-    numbers = (n_clips, n_sessions)
-    return list(map(Rate, *(part.tolist() for part in parts), *numbers))
+    return np.stack([mass @ RATE_GRID, quantiles(mass, tail), quantiles(mass, 1 - tail)], axis=1)
 
 
 def quantiles(mass: Array, share: float) -> Array:

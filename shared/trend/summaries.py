@@ -33,7 +33,7 @@ from shared.trend.observations import (
     select,
     timeline,
 )
-from shared.trend.rate import DESIGN_EFFECT, Array, Rate, rates_of
+from shared.trend.rate import DESIGN_EFFECT, Array, Rate, intervals
 
 Bucket = Literal["day", "week", "month"]
 MIN_JOINT_SESSIONS = 3
@@ -108,17 +108,34 @@ def rated(counted: Sequence[Counted], *, priors: Priors = NO_KNOWLEDGE) -> list[
     """Tell the rates of periods in order of time, each with what its neighbours say."""
     summaries = [one.summary for one in counted]
     known = {n: one.evidence for n, one in enumerate(counted) if one.evidence is not None}
-    if not known:
-        return summaries
-    told = [summaries[n] for n in known]
-    evidence = np.stack(list(known.values()), axis=1).astype(np.float64)
-    days = np.array([date.fromisoformat(one.begins).toordinal() for one in told])
-    numbers = ([one.n_used_clips for one in told], [one.n_used_sessions for one in told])
-    masses = course(evidence, days, (priors.negative_rate, priors.play_rate))
-    negative, play = (rates_of(mass, *numbers) for mass in masses)
-    for place, n in enumerate(known):
-        summaries[n] = replace(summaries[n], negative=negative[place], play=play[place])
+    days = [date.fromisoformat(summaries[n].begins) for n in known]
+    told = rates(days, np.array(list(known.values())), priors=priors)
+    for n, (negative, play) in zip(known, told, strict=True):
+        one = summaries[n]
+        used = {"n_clips": one.n_used_clips, "n_sessions": one.n_used_sessions}
+        summaries[n] = replace(one, negative=_rate(negative, used), play=_rate(play, used))
     return summaries
+
+
+def _rate(told: Sequence[float], used: Mapping[str, int]) -> Rate:
+    mean, low, high = told
+    return Rate(mean, low, high, **used)
+
+
+def rates(
+    begins: Sequence[date], evidence: Evidence, *, priors: Priors = NO_KNOWLEDGE
+) -> list[list[list[float]]]:
+    """Return mean, low and high of the negative and the play rate of periods in order of time.
+
+    evidence (n, 2, 39).
+    """
+    if not len(begins):
+        return []
+    days = np.array([day.toordinal() for day in begins])
+    both = (priors.negative_rate, priors.play_rate)
+    masses = course(evidence.astype(np.float64).swapaxes(0, 1), days, both)
+    told: list[list[list[float]]] = np.stack([intervals(mass) for mass in masses], 1).tolist()
+    return told
 
 
 def _begins(day: Days, bucket: Bucket) -> Days:
