@@ -4,6 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+
+pytest.importorskip("torch", exc_type=ImportError)
+
 from worker.training.bundling import Named, NotExportable
 
 

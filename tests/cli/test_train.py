@@ -1,11 +1,12 @@
 """`tailtrend train fusion` refuses in one line, before any file is measured."""
 
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from cli import tables
 from cli.main import app
+
+torch = pytest.importorskip("torch", exc_type=ImportError)
 
 
 @pytest.fixture(autouse=True)
