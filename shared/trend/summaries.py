@@ -16,16 +16,13 @@ from shared.trend.context import part_shares, reason_shares
 from shared.trend.course import course
 from shared.trend.evidence import (
     NEGATIVE_SIDE,
-    Side,
+    PLAY_SIDE,
     log_ratios,
     score_table,
     session_log_likelihood,
 )
-from shared.trend.history import NO_KNOWLEDGE, Priors
 from shared.trend.observations import (
     EPOCH_DAY,
-    NEGATIVE,
-    PLAY,
     SESSION_S,
     Observation,
     Timeline,
@@ -33,9 +30,10 @@ from shared.trend.observations import (
     select,
     timeline,
 )
-from shared.trend.rate import DESIGN_EFFECT, Array, Rate, intervals
+from shared.trend.rate import DESIGN_EFFECT, NEGATIVE_PRIOR, PLAY_PRIOR, Array, Rate, intervals
 
 Bucket = Literal["day", "week", "month"]
+SIDES, PRIORS = (NEGATIVE_SIDE, PLAY_SIDE), (NEGATIVE_PRIOR, PLAY_PRIOR)
 MIN_JOINT_SESSIONS = 3
 HOUSEHOLD_P = 0.05
 
@@ -78,38 +76,24 @@ class Counted:
     evidence: Evidence | None
 
 
-def summarize(
-    observations: Sequence[Observation],
-    time_zone: str,
-    bucket: Bucket,
-    *,
-    priors: Priors = NO_KNOWLEDGE,
-) -> list[Summary]:
+def summarize(observations: Sequence[Observation], time_zone: str, bucket: Bucket) -> list[Summary]:
     """Summarise the days, ISO weeks or months that have clips, in order of time."""
-    return rated(count(observations, time_zone, bucket, priors=priors), priors=priors)
+    return rated(count(observations, time_zone, bucket))
 
 
-def count(
-    observations: Sequence[Observation],
-    time_zone: str,
-    bucket: Bucket,
-    *,
-    priors: Priors = NO_KNOWLEDGE,
-) -> list[Counted]:
+def count(observations: Sequence[Observation], time_zone: str, bucket: Bucket) -> list[Counted]:
     """Count days, ISO weeks or months; each knows nothing of the others."""
     line = timeline(observations, ZoneInfo(time_zone))
     begins = _begins(line.day, bucket)
-    return [
-        _counted(select(line, begins == begin), int(begin), priors) for begin in np.unique(begins)
-    ]
+    return [_counted(select(line, begins == begin), int(begin)) for begin in np.unique(begins)]
 
 
-def rated(counted: Sequence[Counted], *, priors: Priors = NO_KNOWLEDGE) -> list[Summary]:
+def rated(counted: Sequence[Counted]) -> list[Summary]:
     """Tell the rates of periods in order of time, each with what its neighbours say."""
     summaries = [one.summary for one in counted]
     known = {n: one.evidence for n, one in enumerate(counted) if one.evidence is not None}
     days = [date.fromisoformat(summaries[n].begins) for n in known]
-    told = rates(days, np.array(list(known.values())), priors=priors)
+    told = rates(days, np.array(list(known.values())))
     for n, (negative, play) in zip(known, told, strict=True):
         one = summaries[n]
         used = {"n_clips": one.n_used_clips, "n_sessions": one.n_used_sessions}
@@ -122,9 +106,7 @@ def _rate(told: Sequence[float], used: Mapping[str, int]) -> Rate:
     return Rate(mean, low, high, **used)
 
 
-def rates(
-    begins: Sequence[date], evidence: Evidence, *, priors: Priors = NO_KNOWLEDGE
-) -> list[list[list[float]]]:
+def rates(begins: Sequence[date], evidence: Evidence) -> list[list[list[float]]]:
     """Return mean, low and high of the negative and the play rate of periods in order of time.
 
     evidence (n, 2, 39).
@@ -132,8 +114,7 @@ def rates(
     if not len(begins):
         return []
     days = np.array([day.toordinal() for day in begins])
-    both = (priors.negative_rate, priors.play_rate)
-    masses = course(evidence.astype(np.float64).swapaxes(0, 1), days, both)
+    masses = course(evidence.astype(np.float64).swapaxes(0, 1), days, PRIORS)
     told: list[list[list[float]]] = np.stack([intervals(mass) for mass in masses], 1).tolist()
     return told
 
@@ -152,14 +133,13 @@ def _weekday(day: Days) -> Array:
     return np.asarray((day - monday_1970) % 7)
 
 
-def _counted(line: Timeline, begin: int, priors: Priors) -> Counted:
+def _counted(line: Timeline, begin: int) -> Counted:
     usable = np.array(
         [clip.probabilities is not None or clip.verdict is not None for clip in line.clips],
         dtype=bool,
     )
     clips = select(line, usable)
-    sides = (Side(NEGATIVE, priors.negative_share), Side(PLAY, priors.play_share))
-    ratios = [log_ratios(clips.clips, score_table(clips.clips), side) for side in sides]
+    ratios = [log_ratios(clips.clips, score_table(clips.clips), side) for side in SIDES]
     summary = Summary(
         begins=day_name(begin),
         n_clips=len(line.clips),

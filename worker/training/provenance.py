@@ -27,12 +27,13 @@ def marks_of_files(examples: Sequence[Example]) -> list[str]:
 
 def marks_of_learned(examples: Sequence[Example], truth: Iterable[int]) -> list[str]:
     """Return the warnings that go with a network that learned from some files."""
-    absent = [name for at, name in enumerate(CLASSES) if at not in set(truth)]
+    labelled = set(truth)
+    absent = [name for at, name in enumerate(CLASSES) if at not in labelled]
     told = marks_of_files(examples)
     if all(one.kind != Kind.CLIP for one in examples):
         told.append(NO_CLIP)
     if absent:
-        told.append(f"No file was labelled {' or '.join(absent)}: never learned, so never told.")
+        told.append(f"No file was labelled {' or '.join(absent)}: how that looks was not learned.")
     return told
 
 
