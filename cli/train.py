@@ -29,10 +29,15 @@ def _start() -> None:
 def fusion(
     table: LabelledTable,
     run: RunFolder,
-    arch: Annotated[Arch, typer.Option(help="The kind of network.")] = "masked_fusion",
-    config: Annotated[str, typer.Option(help="The architecture's settings, as JSON.")] = "{}",
+    arch: Annotated[
+        Arch | None, typer.Option(help="The kind of network.", show_default="masked_fusion")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="The architecture's settings, as JSON.")
+    ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="A recipe (JSON) in place of the defaults.")
+        Path | None,
+        typer.Option(help="A recipe (JSON) in place of the defaults; other options go before it."),
     ] = None,
     rule: Annotated[Rule, typer.Option(help="How votes become what is learned.")] = Rule.SOFT,
     balance: Annotated[
@@ -66,8 +71,7 @@ def fusion(
 
     if split == Split.RANDOM and not allow_leaky_split:
         raise LeakyRefused
-    told = {"balance": balance, "epochs": epochs}
-    chosen = read_recipe(recipe, arch, config, {k: v for k, v in told.items() if v is not None})
+    chosen = read_recipe(recipe, config, arch=arch, balance=balance, epochs=epochs)
     plan = Plan(
         table=table.name,
         table_sha256=dataset.digest(table),
@@ -147,18 +151,20 @@ def run_plan(
     typer.echo(f"Next: tailtrend evaluate run {run} {table}")
 
 
-def read_recipe(path: Path | None, arch: Arch, config: str, told: dict[str, object]) -> Recipe:
-    """Return the recipe of a file, or of options. Raises BadParameter."""
+def read_recipe(path: Path | None, config: str | None, **options: object) -> Recipe:
+    """Return the recipe of a file, or the usual one, as options change it. Raises BadParameter."""
     from worker.pipeline.architectures.build import configured
     from worker.pipeline.bundles import in_words
 
+    told = {name: value for name, value in options.items() if value is not None}
     try:
         given = read_object(path.read_text("utf-8"), "--recipe") if path else {}
-        asked = {"arch": arch, "config": read_object(config, "--config")} | given | told
-        recipe = Recipe.model_validate(asked)
+        if config is not None:
+            told["config"] = read_object(config, "--config")
+        recipe = Recipe.model_validate(given | told)
         configured(recipe.arch, recipe.config)
     except ValidationError as error:
-        raise typer.BadParameter(f"no recipe of {arch}: {in_words(error)}") from error
+        raise typer.BadParameter(f"this is no recipe: {in_words(error)}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"--recipe cannot be read: {error}") from error
     return recipe

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from cli import tables
 from cli.main import app
+from cli.train import read_recipe
 
 torch = pytest.importorskip("torch", exc_type=ImportError)
 
@@ -48,6 +49,15 @@ def test_a_recipe_that_is_none_says_which_field_is_wrong(tmp_path):
     refused = fusion(tmp_path, "--recipe", str(recipe))
     assert (refused.exit_code, "arch: Input should be 'late_" in refused.output) == (2, True)
     assert fusion(tmp_path, "--recipe", str(tmp_path / "none.json")).exit_code == 2
+
+
+def test_options_go_before_the_recipe(tmp_path):
+    path = tmp_path / "recipe.json"
+    path.write_text('{"arch": "late_fusion", "epochs": 7, "batch": 8}')
+    assert read_recipe(path, None, arch=None, epochs=None).arch == "late_fusion"
+    recipe = read_recipe(path, '{"hidden": 32}', arch="masked_fusion", epochs=3)
+    assert (recipe.arch, recipe.epochs, recipe.batch) == ("masked_fusion", 3, 8)
+    assert recipe.config == {"hidden": 32}
 
 
 def test_a_device_that_is_not_here_is_refused(tmp_path, monkeypatch):

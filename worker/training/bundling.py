@@ -3,9 +3,10 @@
 The only place that writes `calibrated: true`, and only where held-out rows bear it out.
 """
 
+import contextlib
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,25 +130,35 @@ def export_run(
         corpus, plan, final, 0, folder / "final", device=device, on_epoch=lambda epoch: None
     )
     evidence = calibration.judge(predictions, corpus)
+    with appearing(out) as part:
+        export.export(fitted.module, part / ONNX)
+        difference = parity(fitted.module, part / ONNX, corpus, rows)
+        state = {k: v.detach().contiguous() for k, v in fitted.module.state_dict().items()}
+        (part / TORCH).write_bytes(save(state))  # save_file's own file is for its owner alone
+        held = held_back(corpus, plan, final, device=device)
+        calibrated = calibrate(corpus, predictions, fitted.module, held, final, part, evidence)
+        learned = np.sort(np.concatenate([final.train, final.stop]))
+        learned = learned[corpus.table.answerable(fitted.module.inputs)[learned]]
+        provenance.keep(part, (corpus.dataset.examples[i] for i in learned))
+        manifest = describe(corpus, learned, plan, fitted.module, calibrated, named, evaluation)
+        text = card.written(manifest, evaluation, evidence, corpus, learned, plan)
+        (part / CARD).write_text(text, "utf-8")
+        bundles.write_manifest(part, manifest)
+    sizes = {path.name: path.stat().st_size for path in sorted(out.iterdir())}
+    return Exported(bundles.load_bundle(out), evidence, difference, sizes)
+
+
+@contextlib.contextmanager
+def appearing(out: Path) -> Iterator[Path]:
+    """Give a directory to write to, which becomes `out` at the end, or is gone after an error."""
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    export.export(fitted.module, part / ONNX)
-    difference = parity(fitted.module, part / ONNX, corpus, rows)
-    state = {k: v.detach().contiguous() for k, v in fitted.module.state_dict().items()}
-    (part / TORCH).write_bytes(save(state))  # save_file's own file is for its owner alone
-    held = held_back(corpus, plan, final, device=device)
-    calibrated = calibrate(corpus, predictions, fitted.module, held, final, part, evidence)
-    learned = np.sort(np.concatenate([final.train, final.stop]))
-    learned = learned[corpus.table.answerable(fitted.module.inputs)[learned]]
-    provenance.keep(part, (corpus.dataset.examples[i] for i in learned))
-    manifest = describe(corpus, learned, plan, fitted.module, calibrated, named, evaluation)
-    text = card.written(manifest, evaluation, evidence, corpus, learned, plan)
-    (part / CARD).write_text(text, "utf-8")
-    bundles.write_manifest(part, manifest)
-    part.rename(out)
-    sizes = {path.name: path.stat().st_size for path in sorted(out.iterdir())}
-    return Exported(bundles.load_bundle(out), evidence, difference, sizes)
+    try:
+        yield part
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def refuse(plan: Plan, out: Path) -> None:
@@ -183,7 +194,7 @@ def parity(module: Network, path: Path, corpus: Corpus, rows: Rows) -> float:
     found = serving.asked(OnnxNetwork(path, threads=1), corpus.table, can)
     difference = float(np.abs(found - fit.predict(module, corpus.table, can)).max())
     if not difference <= export.MAX_DIFFERENCE:
-        raise export.ExportDiffers(f"logits of real rows differ by {difference:.2g}")
+        raise export.ExportDiffers(f"The graph's logits of real rows differ by {difference:.2g}.")
     return difference
 
 

@@ -183,6 +183,13 @@ def test_what_does_not_fit_is_refused_with_its_code(folder, said):
     assert refused(f"evaluate bundle {built_in} build/example/labels.csv") == "bundle_does_not_fit"
 
 
+def test_a_graph_that_says_something_else_is_refused_and_leaves_nothing(folder, said, monkeypatch):
+    monkeypatch.setattr("worker.pipeline.architectures.export.MAX_DIFFERENCE", -1.0)
+    export = "export build/run build/example/labels.csv build/other --name other"
+    assert refused(export) == "export_differs"
+    assert not list((folder / "build").glob("other*"))
+
+
 def test_a_picture_network_is_trained_end_to_end_exported_and_served(folder, said):
     Path("brief.json").write_text('{"patience": 0}')
     light = '{"backbone": "mobilenet_v3_small", "over_time": "tcn", "hidden": 8}'

@@ -11,6 +11,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
+from shared.errors import TailTrendError
 from worker.pipeline.architectures.build import Network
 from worker.pipeline.architectures.face_sequence import FaceSequence
 from worker.pipeline.architectures.inputs import (
@@ -35,8 +36,10 @@ COLUMNS = {**WIDTHS, **{m + PRESENT: 1 for m in WIDTHS}, "quality": len(QUALITY)
            "species": len(SPECIES)}  # fmt: skip
 
 
-class ExportDiffers(RuntimeError):
+class ExportDiffers(TailTrendError):
     """The exported network gives other numbers than the one it was made from."""
+
+    code = "export_differs"
 
 
 def export(model: Network, path: Path) -> float:
@@ -51,7 +54,7 @@ def export(model: Network, path: Path) -> float:
     onnx.save(graph_of(model, batch, shapes, model.inputs, model.outputs), path)
     difference = max(compare(model, path, example(model, rows=n)) for n in (1, 3))
     if not difference <= MAX_DIFFERENCE:
-        raise ExportDiffers(f"logits differ by {difference:.2g}")
+        raise ExportDiffers(f"The graph's logits differ by {difference:.2g}.")
     return difference
 
 

@@ -37,7 +37,7 @@ def export_network(
     onnx.save(quantised(graph_in_fp32(net, batches[0]), batches[:shown]), path)
     difference = max(compare(net, path, batch) for batch in batches[shown:] or batches)
     if not difference <= MAX_DIFFERENCE:
-        raise ExportDiffers(f"answers differ by {difference:.2g} of their deviation")
+        raise ExportDiffers(f"The graph's answers differ by {difference:.2g} of their deviation.")
     return difference
 
 
