@@ -1,6 +1,7 @@
 """`tailtrend analyze`: the whole pipeline on local files, without servers."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,15 +86,19 @@ def load(weights: Path | None, bundle: Path | None) -> "Models":
 
 
 def explain_all(rows: list[dict[str, Any]], pictures: Path, console: Console) -> None:
-    """Print each answer's reasons and draw its timeline."""
+    """Print each answer's reasons and draw its timeline; clips of one name are numbered."""
     pictures.mkdir(parents=True, exist_ok=True)
+    drawn: Counter[str] = Counter()
     for row in rows:
         name, _, error = answer(row)
         if error:
             console.print(f"\n[bold]{name}[/bold]: {error['code']}")
             continue
-        picture = pictures / f"{Path(row['clip']).stem}.timeline.png"
+        stem = Path(row["clip"]).stem
+        number = f"-{drawn[stem] + 1}" if drawn[stem] else ""
+        picture = pictures / f"{stem}{number}.timeline.png"
         is_drawn = reasons.draw(row["assessment"], name, picture)
+        drawn[stem] += is_drawn
         reasons.show(console, name, row["assessment"], picture if is_drawn else None)
 
 

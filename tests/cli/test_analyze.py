@@ -70,12 +70,13 @@ def test_a_bundle_given_on_the_command_line_decides(run, folder, tmp_path):
 
 
 def test_explain_prints_contributions_and_draws_the_timeline(run, folder, tmp_path):
-    result = run(folder / "good.mp4", "--explain", "--pictures", tmp_path / "drawn")
+    clip = folder / "good.mp4"
+    result = run(clip, clip, "--explain", "--pictures", tmp_path / "drawn")
     assert result.exit_code == 0
     assert "nats" in result.stdout
     assert "not measurable, posture is read only" in result.stdout
-    drawn = (tmp_path / "drawn" / "good.timeline.png").read_bytes()
-    assert drawn.startswith(b"\x89PNG")
+    for name in ("good.timeline.png", "good-2.timeline.png"):
+        assert (tmp_path / "drawn" / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_folder_that_is_no_bundle_is_named(run, folder, tmp_path):

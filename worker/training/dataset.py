@@ -117,8 +117,8 @@ def examine(path: Path) -> tuple[Dataset, list[str]]:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a table's text. Raises DatasetInvalid."""
-    return hashlib.sha256(content_of(path)).hexdigest()
+    """Return the SHA-256 of a table's text, however its lines end. Raises DatasetInvalid."""
+    return hashlib.sha256(content_of(path).replace(b"\r\n", b"\n")).hexdigest()
 
 
 def content_of(path: Path) -> bytes:

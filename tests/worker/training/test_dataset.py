@@ -98,6 +98,13 @@ def test_a_table_that_is_not_there_says_so(tmp_path, open_):
         open_(tmp_path)
 
 
+def test_a_table_is_the_same_one_after_a_visit_to_windows(tmp_path):
+    here, there = tmp_path / "here.csv", tmp_path / "there.csv"
+    here.write_bytes(b"path,kind\na.png,image\n")
+    there.write_bytes(b"path,kind\r\na.png,image\r\n")
+    assert dataset.digest(here) == dataset.digest(there)
+
+
 def test_a_separator_is_the_only_mistake_told(table):
     assert len(said(table, HEADER.replace(",", ";") + GOOD)) == 1
 
