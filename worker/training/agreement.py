@@ -32,18 +32,14 @@ def nominal(classes: int) -> NDArray[np.float64]:
     return 1 - np.eye(classes)
 
 
-def krippendorff(votes: NDArray[np.int64], squared_distance: NDArray[np.float64]) -> float:
-    """Return alpha of votes (n, raters), -1 where nobody voted; NaN where nothing can disagree.
-
-    Source: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, section E.
-    """
-    return float(alphas(pairings(votes, len(squared_distance)), squared_distance))
-
-
 def with_interval(
     votes: NDArray[np.int64], squared_distance: NDArray[np.float64], *, seed: int = 0
 ) -> Alpha:
-    """Return alpha with a percentile interval over resampled items."""
+    """Return alpha of votes (n, raters), with a percentile interval over resampled items.
+
+    -1 is nobody's vote. Alpha is NaN where nothing can disagree. Source: Krippendorff 2011,
+    Computing Krippendorff's Alpha-Reliability, section E.
+    """
     each = pairings(votes, len(squared_distance))
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(each), np.full(len(each), 1 / len(each)), size=RESAMPLES)

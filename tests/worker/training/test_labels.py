@@ -30,7 +30,7 @@ def test_alpha_is_what_krippendorff_prints(metric, published):
         "nominal": agreement.nominal(5),
         "interval": (steps[:, None] - steps[None]) ** 2.0,
     }[metric]
-    assert agreement.krippendorff(units(), distance) == pytest.approx(published, abs=5e-4)
+    assert agreement.with_interval(units(), distance).value == pytest.approx(published, abs=5e-4)
 
 
 def test_alphas_interval_holds_alpha_and_narrows_with_items():
@@ -43,15 +43,16 @@ def test_alphas_interval_holds_alpha_and_narrows_with_items():
 
 def test_alpha_is_zero_by_chance_and_one_in_agreement():
     rng = np.random.default_rng(0)
-    assert abs(agreement.krippendorff(rng.integers(0, 5, (4000, 3)), agreement.nominal(5))) < 0.03
+    chance = rng.integers(0, 5, (4000, 3))
+    assert abs(agreement.with_interval(chance, agreement.nominal(5)).value) < 0.03
     same = np.repeat(rng.integers(0, 5, (50, 1)), 3, axis=1)
-    assert agreement.krippendorff(same, labels.DISTANCE**2) == 1
+    assert agreement.with_interval(same, labels.DISTANCE**2).value == 1
 
 
 def test_near_misses_cost_less_with_distances():
     votes = np.array([[ANXIOUS, DISTRESSED], [RELAXED, RELAXED], [PLAYFUL, PLAYFUL]] * 5)
-    plain = agreement.krippendorff(votes, agreement.nominal(5))
-    assert agreement.krippendorff(votes, labels.DISTANCE**2) > plain + 0.2
+    plain = agreement.with_interval(votes, agreement.nominal(5)).value
+    assert agreement.with_interval(votes, labels.DISTANCE**2).value > plain + 0.2
 
 
 def test_dawid_and_skenes_own_patients_come_out_as_published():

@@ -70,12 +70,6 @@ class Pet:
     mean_score: float
     how: tuple[How, ...] = field(default=())
 
-    @property
-    def located_share(self) -> float:
-        """Share of pictures in which the pet was detected or tracked."""
-        known = sum(h in (How.DETECTED, How.TRACKED) for h in self.how)
-        return known / len(self.how) if self.how else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class Look:
