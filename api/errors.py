@@ -8,6 +8,7 @@ import structlog
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Request, Response, current_app, jsonify
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared import errors
 from shared.errors import TailTrendError
@@ -100,7 +101,9 @@ class JsonRequest(Request):
     """A request that says what is wrong with a body which should be JSON."""
 
     def on_json_loading_failed(self, error: ValueError | None) -> None:
-        """Refuse the body. Raises RequestMalformed."""
+        """Refuse the body. Raises RequestMalformed, and 413 where a chunked one was cut off."""
+        if self.content_length is None and len(self.get_data()) == self.max_content_length:
+            raise RequestEntityTooLarge from error
         raise errors.RequestMalformed("The body is not valid JSON.") from error
 
 

@@ -1,5 +1,7 @@
 """Every error is a problem document, whatever raised it."""
 
+from io import BytesIO
+
 import pytest
 
 from api.errors import kind_of, kinds, status_of
@@ -32,6 +34,16 @@ def test_a_body_that_is_no_json_is_malformed(api, body):
     answer = api.post("/v1/pets", data=body, content_type="application/json")
     assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
     assert "JSON" in answer.json["detail"]
+
+
+def test_json_without_a_length_is_cut_off_at_the_limit(api):
+    body = BytesIO(b'{"name": "' + b"x" * 200_000)
+    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = api.post(
+        "/v1/pets", input_stream=body, content_type="application/json", environ_overrides=chunked
+    )
+    assert (answer.status_code, answer.json["code"]) == (413, "upload_too_large")
+    assert body.tell() < 120_000
 
 
 @pytest.mark.parametrize("body", ["null", "[]", "5", '"text"', "{}"])
