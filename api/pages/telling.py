@@ -10,6 +10,7 @@ from typing import Any
 
 from api import ethogram
 from api.pages import dates, words
+from shared.alerts import URGENT
 from shared.models import Alert, AlertKind
 from shared.overview import Newest
 from shared.trend import State
@@ -201,10 +202,13 @@ def abstention(language: str, result: Json) -> str:
 
 
 def vet(language: str, answer: Json, newest: Newest | None, alarms: Sequence[Alert]) -> Said:
-    """Say whether to call a vet: red flags before everything, then the trend."""
-    if any(alarm.kind == AlertKind.RED_FLAG for alarm in alarms):
-        return _vet(language, "worse", "call_today")
+    """Say whether to call a vet: red flags before everything, then the trend.
+
+    A snoozed or closed alert takes nothing back of what the last clip showed.
+    """
     urgency = _urgency(newest)
+    if urgency == URGENT or any(alarm.kind == AlertKind.RED_FLAG for alarm in alarms):
+        return _vet(language, "worse", "call_today")
     if urgency == "book_visit" or answer["state"] == State.CHANGED:
         return _vet(language, "maybe", "book_visit")
     if urgency == "watch" or answer["state"] == State.MAYBE_CHANGED:

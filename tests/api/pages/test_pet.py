@@ -78,6 +78,19 @@ def test_a_red_flag_leads_to_the_vet_before_everything(browser, pet):
     assert "Distressed" in page
 
 
+def test_a_red_flag_that_was_snoozed_is_not_said_to_be_none(browser, api, pet):
+    urgent = {"code": "call_today", "text": "Call.", "urgency": "call_today"}
+    found = RESULT | {"emotion": "Distressed", "recommendation": urgent}
+    succeed(make_job(make_clip(pet, recorded_at=datetime.now(UTC))), found)
+    (alert,) = api.get(f"/v1/pets/{pet.id}/alerts").json["items"]
+    until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    quiet = {"state": "snoozed", "snoozed_until": until, "reason": "vet informed"}
+    assert api.patch(f"/v1/alerts/{alert['id']}", json=quiet).status_code == 200
+    page = browser.get(f"/pets/{pet.id}").text
+    assert "No red flag on film" not in page
+    assert "Call today" in page
+
+
 def test_nothing_ever_says_that_no_vet_is_needed(browser, pet):
     fill(pet, 60)
     page = browser.get(f"/pets/{pet.id}").text
