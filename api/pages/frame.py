@@ -4,9 +4,10 @@ from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
-from flask import Response, render_template, request
+from flask import Response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from api import auth, errors, ethogram
@@ -57,10 +58,18 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "asset": assets.url,
         "csrf_token": auth.form_token,
         "visitor": door.visitor(),
-        "here": request.full_path.rstrip("?"),
+        "here": _here(),
         "open_alerts": _open_alerts(),
     }
     return render_template(template, **tools, **values)
+
+
+def _here() -> str:
+    """Give a path that shows this page again; what answers a form has none but the form's own."""
+    if request.method in auth.SAFE_METHODS:
+        return request.full_path.rstrip("?")
+    came_from = urlsplit(request.referrer or "")
+    return urlunsplit(("", "", came_from.path, came_from.query, "")) or url_for("pages.pets.index")
 
 
 def _open_alerts() -> int:
