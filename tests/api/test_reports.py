@@ -79,7 +79,7 @@ def test_a_report_says_question_answer_clips_context_and_limits(api, filmed):
         "dog, Whippet",
         QUESTION,
         "22 clips filmed by the owner",
-        "Anxious, 71 %",
+        "Anxious, 71%",
         "Vet says: Distressed",
         "low tail (1.5-6 s)",
         "fireworks: The whole evening",
@@ -137,6 +137,34 @@ def test_a_pet_without_clips_has_a_report_that_says_so(api, pet):
     said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
     assert "No clips in these weeks." in said
     assert "Still learning" in said
+
+
+def test_a_report_of_one_clip_counts_right_and_claims_nothing_of_how_it_was_filmed(api, pet):
+    assess(pet, days_ago(1), TENSE, reason="worried")
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "1 clip filmed by the owner" in said
+    assert "1 of 8 filming sessions" in said
+    assert "0 of 1 clip did not allow" in said
+    assert "were filmed out of worry, against" not in said
+
+
+def test_an_alarm_that_is_open_is_told_when_there_are_too_few_clips_to_say_more(api, pet):
+    for day in range(160, 33, -1):
+        assess(pet, days_ago(day), TENSE if day <= 60 else CALM)
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "Tense signs had become more frequent since about" in said
+    assert "more filming sessions would do" in said
+
+
+def test_a_german_report_writes_german_numbers(api, filmed):
+    said = words_of(pdf_of(api.get(f"/v1/pets/{filmed.id}/report.pdf?language=de")))
+    assert "tief getragene Rute (1,5-6 s)" in said
+    assert re.search(r"einmal in \d,\d Tierjahren \(0,\d\d im Jahr", said)
+
+
+def test_a_report_names_who_made_it_and_its_language(api, filmed):
+    reader = pdf_of(api.get(f"/v1/pets/{filmed.id}/report.pdf?language=ko"))
+    assert (reader.metadata.author, reader.root_object["/Lang"]) == ("TailTrend", "ko")
 
 
 def test_a_simulated_pet_is_marked_in_its_report(api, pet):
