@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
-from babel.numbers import format_percent
+from babel.numbers import format_decimal, format_percent
 
 CLOCK = {"en": ", HH:mm", "de": ", HH:mm", "ko": " HH:mm"}
 SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
@@ -53,6 +53,11 @@ def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
 def percent(language: str, share: float) -> str:
     """Write a probability, never as certain as 0 or 100 %."""
     return _percent(language, min(99, max(1, round(share * 100))))
+
+
+def decimal(language: str, value: float) -> str:
+    """Write a number with one decimal: 2.5."""
+    return format_decimal(value, "0.0", locale=language)
 
 
 @functools.lru_cache(KEPT)

@@ -55,6 +55,7 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "weekday": partial(dates.weekday, language),
         "weekdays": partial(dates.weekdays, language),
         "percent": partial(dates.percent, language),
+        "decimal": partial(dates.decimal, language),
         "asset": assets.url,
         "csrf_token": auth.form_token,
         "visitor": door.visitor(),

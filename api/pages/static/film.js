@@ -14,7 +14,8 @@ const TRIES = 5;
 let file = null;
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1) + " MB";
+const tenths = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const megabytes = (bytes) => `${tenths.format(bytes / 1e6)} MB`;
 
 for (const input of form.querySelectorAll('input[type="file"]')) {
   input.addEventListener("change", () => {

@@ -88,6 +88,12 @@ def test_signals_and_advice_are_said_in_the_readers_language(browser, clip, lang
     assert "low tail" not in page
 
 
+def test_seconds_are_written_as_the_reader_writes_numbers(browser, clip):
+    page = browser.get(f"/clips/{clip.id}", headers={"Accept-Language": "de"}).text
+    assert "1,5–6,0 s" in page
+    assert 'data-jump="1.50"' in page
+
+
 def test_an_abstention_is_told_in_the_readers_language(browser, pet):
     clip = make_clip(pet)
     succeed(make_job(clip), ABSTAINED)

@@ -39,7 +39,7 @@ def test_every_range_of_an_empty_history_is_shown(browser, pet, chosen):
 def test_every_range_of_a_history_is_shown(browser, pet, chosen):
     fill(pet, 60, every=2)
     page = browser.get(f"/pets/{pet.id}?range={chosen}").text
-    assert "As usual:" in page
+    assert "As usual, comparing" in page
     assert page.count('<g class="dot') > 5
 
 
@@ -56,7 +56,9 @@ def test_a_rise_is_said_first_with_how_sure_and_on_how_many_clips(browser, pet):
     page = browser.get(f"/pets/{pet.id}").text
     said = re.search(r'<h2 id="answer">(.*?)</h2>', page)[1]
     assert re.fullmatch(
-        r"Probably more tense than usual since about \d+ \w+: \d+%, \d+ clips against \d+\.", said
+        r"Probably more tense than usual since about \d+ \w+: \d+% likely,"
+        r" comparing \d+ recent clips with \d+ from before\.",
+        said,
     )
     assert "Worth a visit" in page
 
@@ -65,7 +67,7 @@ def test_the_answer_speaks_the_readers_language(browser, pet):
     fill(pet, 60)
     german = {"Accept-Language": "de"}
     page = browser.get(f"/pets/{pet.id}", headers=german).text
-    assert "Wie üblich:" in page
+    assert "Wie üblich, nach" in page
     assert "As usual" not in page
 
 
