@@ -74,6 +74,8 @@ def test_axe_finds_nothing_serious_in_a_shared_report(enter, luna, photograph):
     page.get_by_role("button", name="Make a link").click()
     page.goto(page.locator("#link-url").inner_text())
     photograph(page, "30-report-on-a-phone")
+    right = page.locator(".picture svg").evaluate("svg => svg.getBoundingClientRect().right")
+    assert right <= PHONE["width"], "the last weeks are what a vet looks for"
     assert serious_findings(page) == []
 
 
@@ -115,6 +117,21 @@ def press_until(page, key, selector):
         if page.evaluate("s => document.activeElement.matches(s)", selector):
             return
     raise AssertionError(f"{selector} cannot be reached with {key}")
+
+
+def test_a_second_press_sends_nothing_twice(service, enter):
+    key = service.new_key("impatient")
+    page = enter(key=key)
+    pet = add_pet(page, "Bruno")
+    page.goto(f"/pets/{pet}/notes")
+    page.get_by_label("In your words").fill("The bell rang")
+    button = page.get_by_role("button", name="Add the note")
+    button.evaluate("one => { one.click(); setTimeout(() => one.click(), 20); }")
+    page.wait_for_url("**done=saved")
+    assert len(service.client(key).get(f"/v1/pets/{pet}/notes")["items"]) == 1
+    page.get_by_label("In your words").fill("And again")
+    button.click()
+    expect(page.get_by_text("And again")).to_be_visible()
 
 
 def test_without_scripts_a_clip_is_sent_read_and_corrected(service, enter, film, photograph):
