@@ -9,6 +9,8 @@ from babel.numbers import format_decimal, format_percent
 
 CLOCK = {"en": ", HH:mm", "de": ", HH:mm", "ko": " HH:mm"}
 SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
+TICK = {"en": "d MMM", "de": "d. MMM", "ko": "M. d."}  # under a chart, where room is scarce
+LONG_TICK = {"en": "MMM y", "de": "MMM y", "ko": "y. M."}
 LONG = {"en": "d MMM y", "de": "d. MMM y", "ko": "y년 M월 d일"}
 KEPT = 10_000  # written once: Babel takes its time, and a chart of years has hundreds
 LOCAL_INPUT = "%Y-%m-%dT%H:%M"  # of <input type="datetime-local">
@@ -24,6 +26,12 @@ def day(language: str, at: date) -> str:
 def short_day(language: str, at: date) -> str:
     """Write a calendar day where the year is plain: 3 Nov."""
     return format_date(at, SHORT[language], locale=language)
+
+
+@functools.lru_cache(KEPT)
+def tick(language: str, at: date, is_long: bool) -> str:
+    """Write a day under a chart; under a long one its month and year."""
+    return format_date(at, (LONG_TICK if is_long else TICK)[language], locale=language)
 
 
 def weekday(language: str, at: date) -> str:

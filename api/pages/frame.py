@@ -48,7 +48,7 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "language": language,
         "languages": words.LANGUAGES,
         "day": partial(dates.day, language),
-        "short_day": partial(dates.short_day, language),
+        "tick": partial(dates.tick, language),
         "moment": partial(dates.moment, language),
         "ago": partial(dates.ago, language),
         "date_of": dates.day_of,

@@ -148,6 +148,28 @@ def test_without_scripts_a_clip_is_sent_read_and_corrected(service, enter, film,
     expect(page.locator("main")).to_contain_text("You said: Alert")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_paper_a_pet_is_dark_on_light_and_without_what_cannot_be_pressed(enter, luna, scheme):
+    page = enter(color_scheme=scheme)
+    page.goto(f"/pets/{luna}")
+    page.emulate_media(media="print", color_scheme=scheme)
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert all(int(part) > 200 for part in re.findall(r"\d+", paper))
+    for role in ("link", "button"):
+        expect(page.get_by_role(role, name=re.compile("Film|Look closer"))).to_have_count(0)
+    expect(page.locator("#answer")).to_be_visible()
+
+
+def test_words_are_not_broken_in_the_table_of_the_trend(service, enter, luna):
+    page = enter(viewport={"width": 360, "height": 800})
+    page.context.add_cookies([{"name": "language", "value": "de", "url": service.url}])
+    page.goto(f"/pets/{luna}")
+    page.get_by_text("Als Tabelle").click()
+    heads = page.locator("table.figure th")
+    lines = "one => one.getClientRects().length && one.offsetHeight"
+    assert max(heads.nth(number).evaluate(lines) for number in range(4)) < 40
+
+
 def test_without_scripts_the_trend_can_be_read(enter, luna, photograph):
     page = enter(java_script_enabled=False)
     page.goto(f"/pets/{luna}")

@@ -43,6 +43,14 @@ def test_every_range_of_a_history_is_shown(browser, pet, chosen):
     assert page.count('<g class="dot') > 5
 
 
+def test_a_long_range_names_the_years(browser, pet):
+    fill(pet, 400, every=4)
+    page = browser.get(f"/pets/{pet.id}?range=1y").text
+    said = re.findall(r'class="axis mid" [^>]*>([^<]+)<', page)
+    assert said
+    assert all(re.fullmatch(r"[A-Z][a-z]+ 20\d\d", one) for one in said)
+
+
 def test_a_range_without_clips_says_so(browser, pet):
     for ago in range(120, 60, -2):
         assess(pet, datetime.now(UTC) - timedelta(days=ago), CALM)
