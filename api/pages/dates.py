@@ -73,9 +73,15 @@ def _percent(language: str, points: int) -> str:
     return format_percent(points / 100, locale=language)
 
 
-def day_of(iso: str) -> date:
-    """Give the day of an ISO 8601 day or time."""
-    return datetime.fromisoformat(iso).date()
+def day_there(language: str, at: datetime, zone: str) -> str:
+    """Write the day that a moment has on the owner's clock."""
+    return day(language, local(at, zone).date())
+
+
+def day_of(iso: str, zone: str = "UTC") -> date:
+    """Give the day of an ISO 8601 day, or of a time on the owner's clock."""
+    at = datetime.fromisoformat(iso)
+    return (local(at, zone) if at.tzinfo else at).date()
 
 
 def local(at: datetime, zone: str) -> datetime:

@@ -48,6 +48,7 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "language": language,
         "languages": words.LANGUAGES,
         "day": partial(dates.day, language),
+        "day_there": partial(dates.day_there, language),
         "tick": partial(dates.tick, language),
         "moment": partial(dates.moment, language),
         "ago": partial(dates.ago, language),

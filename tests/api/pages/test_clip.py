@@ -154,6 +154,18 @@ def test_how_long_the_video_is_kept_can_be_changed(browser, api, clip):
     assert post(browser, clip, "retention", retention="keep").status_code == 410
 
 
+def test_the_day_on_which_a_video_goes_is_the_owners(browser, account):
+    clip = make_clip(make_pet(account, time_zone="Asia/Seoul"))
+    succeed(make_job(clip))
+    with transaction() as session:
+        set_to = (
+            "UPDATE clips SET retention = 'days',"
+            " media_expires_at = '2099-12-27T23:00Z' WHERE id = :id"
+        )
+        session.execute(text(set_to), {"id": clip.id})
+    assert "is deleted on 28 Dec 2099" in page_of(browser, f"/clips/{clip.id}")
+
+
 def test_a_deleted_clip_leaves_a_receipt(browser, clip):
     answer = post(browser, clip, "delete")
     assert answer.status_code == 200

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from sqlalchemy import text
 
+from shared.db import transaction
 from tests.factories import make_pet
 from tests.pages import form_token
 
@@ -30,6 +32,15 @@ def test_a_link_is_shown_once_and_leads_to_the_report(browser, app, pet):
     again = browser.get(f"/pets/{pet.id}/report").text
     assert path.rsplit("/", 1)[1] not in again
     assert "1 look" in again
+
+
+def test_the_page_and_the_link_name_the_same_last_day(browser, app, account):
+    pet = make_pet(account, time_zone="Pacific/Kiritimati")  # UTC+14: for most of a day, tomorrow
+    path = "/" + URL.search(share(browser, pet).text)[1].split("/", 3)[3]
+    with transaction() as session:
+        session.execute(text("UPDATE report_links SET expires_at = '2099-12-27T12:00Z'"))
+    assert "until 28 Dec 2099" in browser.get(f"/pets/{pet.id}/report").text
+    assert "works until 28 Dec 2099" in app.test_client().get(path).text
 
 
 def test_a_revoked_link_says_so_and_leads_nowhere(browser, app, api, pet):
