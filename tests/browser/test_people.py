@@ -170,6 +170,19 @@ def test_words_are_not_broken_in_the_table_of_the_trend(service, enter, luna):
     assert max(heads.nth(number).evaluate(lines) for number in range(4)) < 40
 
 
+def test_a_choice_is_seen_where_the_script_of_the_page_did_not_arrive(service, enter, film, watch):
+    watch.expected = ["ERR_FAILED"]
+    page = enter(key=service.new_key("broken"))
+    pet = add_pet(page, "Lucky")
+    page.route("**/film.js", lambda route: route.abort())
+    page.goto(f"/pets/{pet}/film")
+    choice = page.locator("input[name=file]")
+    choice.set_input_files(film)
+    assert choice.evaluate("one => getComputedStyle(one).opacity") == "1"
+    page.get_by_role("button", name="Send and analyse").click()
+    page.wait_for_url("**/clips/*")
+
+
 def test_without_scripts_the_trend_can_be_read(enter, luna, photograph):
     page = enter(java_script_enabled=False)
     page.goto(f"/pets/{luna}")

@@ -12,6 +12,7 @@ const limits = chosen.textContent;
 const TRIES = 5;
 
 let file = null;
+form.classList.add("is-live");
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const tenths = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
