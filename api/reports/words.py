@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from importlib.resources import files
@@ -9,6 +10,7 @@ from typing import Any
 
 from babel import Locale
 from babel.numbers import format_decimal, format_percent
+from werkzeug.datastructures import LanguageAccept
 
 
 class Language(StrEnum):
@@ -17,6 +19,15 @@ class Language(StrEnum):
     ENGLISH = "en"
     GERMAN = "de"
     KOREAN = "ko"
+
+
+def wished(accept: LanguageAccept, known: Iterable[str], default: str) -> str:
+    """Give the first language of a browser's wishes that is known, whatever the country."""
+    for wish, quality in accept:
+        spoken = wish.partition("-")[0].lower()
+        if quality > 0 and spoken in known:
+            return spoken
+    return default
 
 
 class Words:

@@ -12,7 +12,7 @@ from flask import Response, make_response, render_template, request, url_for
 
 from api import throttle
 from api.reports import made
-from api.reports.words import Language, words
+from api.reports.words import Language, wished, words
 from shared import report_links, reports
 from shared.db import transaction
 from shared.errors import NotFound
@@ -48,8 +48,8 @@ def _keep_private(response: Response) -> Response:
 @bp.errorhandler(NotFound)
 def _lead_nowhere(_: NotFound) -> tuple[Response, int]:
     """Say to a person, in their browser's language, that there is nothing to see."""
-    asked = request.accept_languages.best_match([*Language], Language.ENGLISH)
-    chosen, nonce = words(Language(asked)), secrets.token_urlsafe(16)
+    language = wished(request.accept_languages, [*Language], Language.ENGLISH)
+    chosen, nonce = words(Language(language)), secrets.token_urlsafe(16)
     title, said = chosen.say("dead_title"), chosen.say("dead")
     page = render_template(
         "dead_link.html", language=chosen.language, title=title, said=said, nonce=nonce

@@ -72,7 +72,7 @@ def test_the_browsers_of_an_account_are_listed(app, browser, account):
 def test_the_account_is_deleted_when_somebody_means_it(browser, account):
     assert send(browser, "/settings/delete").status_code == 422
     answer = send(browser, "/settings/delete", sure="yes")
-    assert "sign_ins" in answer.text
+    assert "Signed-in browsers" in answer.text
     assert browser.get("/").status_code == 303
     with transaction() as session:
         assert session.get(Account, account.id) is None
