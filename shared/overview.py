@@ -206,9 +206,9 @@ def pending(session: Session, pet: Pet, *, since: datetime) -> list[Pending]:
     return list(reversed(newest_job.values()))
 
 
-def clips_of(session: Session, alarms: Sequence[Alert]) -> dict[uuid.UUID, uuid.UUID]:
-    """Name the clip that each red flag among some alerts is about."""
+def assessments_of(session: Session, alarms: Sequence[Alert]) -> dict[uuid.UUID, Assessment]:
+    """Give what each red flag among some alerts is about: it says which clip, and when filmed."""
     ids = [alarm.assessment_id for alarm in alarms if alarm.assessment_id]
-    rows = session.execute(select(Assessment.id, Assessment.clip_id).where(Assessment.id.in_(ids)))
-    clip_of = {row.id: row.clip_id for row in rows}
-    return {one.id: clip_of[one.assessment_id] for one in alarms if one.assessment_id in clip_of}
+    found = session.scalars(select(Assessment).where(Assessment.id.in_(ids)))
+    by_id = {one.id: one for one in found}
+    return {one.id: by_id[one.assessment_id] for one in alarms if one.assessment_id in by_id}

@@ -40,6 +40,10 @@ def test_an_open_alert_is_shown_counted_and_leads_to_its_clip(browser, alert):
     assert 'href="/clips/' in page
 
 
+def test_a_red_flag_says_when_its_clip_was_filmed_and_not_only_when_it_was_found(browser, alert):
+    assert "The clip was filmed on 1 Mar" in browser.get("/alerts").text
+
+
 def test_an_alert_is_kept_quiet_with_a_reason_that_becomes_a_note(browser, alert):
     answer = send(browser, f"/alerts/{alert.id}/snooze", days="7", reason="Vet informed")
     assert answer.status_code == 303
