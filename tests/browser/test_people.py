@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import serious_findings
-from tests.browser.conftest import DESK, PHONE
+from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE
 from tests.browser.test_owner import add_pet, film_it
 
 LARGEST_FIRST_PAGE_BYTES = 150_000
@@ -51,6 +51,29 @@ def test_no_page_is_wider_than_the_screen(enter, paths, screen):
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             wide.append(path)
     assert wide == []
+
+
+def test_letters_are_as_large_as_the_reader_set_them_and_still_fit(
+    service, chromium, paths, tmp_path
+):
+    wishes = tmp_path / "Default" / "Preferences"
+    wishes.parent.mkdir()
+    wishes.write_text('{"webkit": {"webprefs": {"default_font_size": 28}}}')
+    with chromium.browser_type.launch_persistent_context(
+        tmp_path, executable_path=CHROMIUM, args=FLAGS, viewport=PHONE, base_url=service.url
+    ) as context:
+        page = context.new_page()
+        page.goto("/sign-in")
+        assert (
+            page.locator("label").first.evaluate("one => getComputedStyle(one).fontSize") == "28px"
+        )
+        page.locator("[name=key]").fill(service.key)
+        page.locator("main form button").first.click()
+        page.wait_for_url("**/")
+        for path in paths:
+            page.goto(path)
+            wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert wide <= 0, path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
