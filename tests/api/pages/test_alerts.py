@@ -1,5 +1,7 @@
 """Alerts on a page: seen, kept quiet with a reason, closed."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -33,6 +35,8 @@ def test_an_open_alert_is_shown_counted_and_leads_to_its_clip(browser, alert):
     page = browser.get("/alerts").text
     assert "Maja" in page
     assert "Red flag in a clip" in page
+    for id_ in re.search(r'aria-labelledby="(alert-[^"]+)"', page)[1].split():
+        assert f'id="{id_}"' in page
     assert 'class="badge">1<' in browser.get("/").text
     with transaction() as session:
         clip_id = session.get_one(type(alert), alert.id).assessment_id
