@@ -204,11 +204,3 @@ def pending(session: Session, pet: Pet, *, since: datetime) -> list[Pending]:
     rows = session.execute(query.order_by(Clip.id.desc(), Job.id.desc()).limit(MOST_PENDING))
     newest_job = {clip.id: Pending(clip, job) for clip, job in reversed(rows.all())}
     return list(reversed(newest_job.values()))
-
-
-def assessments_of(session: Session, alarms: Sequence[Alert]) -> dict[uuid.UUID, Assessment]:
-    """Give what each red flag among some alerts is about: it says which clip, and when filmed."""
-    ids = [alarm.assessment_id for alarm in alarms if alarm.assessment_id]
-    found = session.scalars(select(Assessment).where(Assessment.id.in_(ids)))
-    by_id = {one.id: one for one in found}
-    return {one.id: by_id[one.assessment_id] for one in alarms if one.assessment_id in by_id}

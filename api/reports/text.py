@@ -8,7 +8,7 @@ from typing import Any
 
 from api import ethogram
 from api.reports.words import Words
-from shared.models import Note
+from shared.models import Alert, Note
 from shared.reports import Facts, Moment, SignalCount
 from shared.trend import State
 from shared.trend.answer import MAYBE_P_RISE, MAYBE_SHARE
@@ -274,7 +274,7 @@ def _context(facts: Facts, words: Words) -> Iterator[tuple[str, str]]:
     rows: list[tuple[datetime, int | None, str]] = [
         (note.at, number, _note(note, words)) for number, note in enumerate(facts.notes, 1)
     ]
-    rows += [(one.opened_at, None, words.say(f"alert_{one.kind}")) for one in facts.alerts]
+    rows += [(one.opened_at, None, _alert(facts, one, words)) for one in facts.alerts]
     rows += [
         (one.anchored_at, None, words.say("anchored", reason=one_line(one.reason)))
         for one in facts.anchors
@@ -285,6 +285,12 @@ def _context(facts: Facts, words: Words) -> Iterator[tuple[str, str]]:
     for count in facts.verdicts:
         by = words.say(f"by_{count.by}")
         yield "", words.say("verdicts", by=by, n=count.n, agree=count.n_agree)
+
+
+def _alert(facts: Facts, alert: Alert, words: Words) -> str:
+    filmed = facts.flagged.get(alert.id)
+    date = words.day(_local(facts, filmed)) if filmed else ""
+    return words.say(f"alert_{alert.kind}", date=date)
 
 
 def _note(note: Note, words: Words) -> str:

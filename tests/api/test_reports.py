@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from PIL import Image
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from shared import deletions, storage
 from shared.db import transaction
 from tests.api.test_history import days_ago
-from tests.factories import make_pet
+from tests.factories import RESULT, make_clip, make_job, make_pet, succeed
 from tests.histories import CALM, TENSE, assess
 
 QUESTION = "Is she in pain when she gets up?"
@@ -154,6 +154,14 @@ def test_an_alarm_that_is_open_is_told_when_there_are_too_few_clips_to_say_more(
     said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
     assert "Tense signs had become more frequent since about" in said
     assert "more filming sessions would do" in said
+
+
+def test_a_red_flag_is_told_with_the_day_on_which_its_clip_was_filmed(api, pet):
+    urgent = {"code": "call_today", "text": "Call.", "urgency": "call_today"}
+    filmed = make_clip(pet, recorded_at=datetime(2025, 1, 31, 20, 0, tzinfo=UTC))  # 1 Feb in Seoul
+    succeed(make_job(filmed), RESULT | {"emotion": "Distressed", "recommendation": urgent})
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "Red flag: a clip filmed on 1 Feb 2025" in said
 
 
 def test_a_german_report_writes_german_numbers(api, filmed):
