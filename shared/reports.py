@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from shared import alerts, baselines, deletions, history, notes, storage
 from shared.errors import MediaMissing
-from shared.models import Alert, Baseline, Bucket, Note, NoteKind, Pet
+from shared.models import Alert, Baseline, Bucket, Note, Pet
 from shared.trend.observations import NEGATIVE, SESSION_S
 
 Json = dict[str, Any]
@@ -182,7 +182,7 @@ def collect(
         n_lately=sum(clip["recorded_at"] >= lately for clip in clips),
         n_before=sum(clip["recorded_at"] < lately for clip in clips),
         n_abstained=sum(clip["tense"] is None for clip in clips),
-        notes=tuple(note for note in noted if note.kind != NoteKind.SNOOZE),
+        notes=tuple(noted),
         alerts=alarms,
         flagged={of: one.recorded_at for of, one in about.items()},
         anchors=tuple(session.scalars(baselines.between(pet, begins, ends))),

@@ -164,6 +164,18 @@ def test_a_red_flag_is_told_with_the_day_on_which_its_clip_was_filmed(api, pet):
     assert "Red flag: a clip filmed on 1 Feb 2025" in said
 
 
+def test_why_an_owner_snoozed_an_alert_is_told(api, pet):
+    urgent = {"code": "call_today", "text": "Call.", "urgency": "call_today"}
+    found = RESULT | {"emotion": "Distressed", "recommendation": urgent}
+    succeed(make_job(make_clip(pet)), found)
+    (alert,) = api.get(f"/v1/pets/{pet.id}/alerts").json["items"]
+    until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    quiet = {"state": "snoozed", "snoozed_until": until, "reason": "New medication, vet informed"}
+    assert api.patch(f"/v1/alerts/{alert['id']}", json=quiet).status_code == 200
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "alert snoozed: New medication, vet informed" in said
+
+
 def test_a_german_report_writes_german_numbers(api, filmed):
     said = words_of(pdf_of(api.get(f"/v1/pets/{filmed.id}/report.pdf?language=de")))
     assert "tief getragene Rute (1,5-6 s)" in said
