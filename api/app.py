@@ -42,7 +42,6 @@ BLUEPRINTS = (
     analyze.bp,
     service.bp,
     docs.bp,
-    site.bp,
 )
 KEY = {"type": "http", "scheme": "bearer", "description": "An API key, `tt_...`."}
 ABOUT = "Short clips of a cat or dog in; behavioural signals, an honest state and a trend out."
@@ -69,4 +68,5 @@ def create_app() -> APIFlask:
     errors.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    site.register(app)
     return app

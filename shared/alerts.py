@@ -5,6 +5,7 @@ owed in `trends_owed`: a result never waits for a trend, and no change is forgot
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +76,14 @@ def count_open(session: Session, account_id: uuid.UUID) -> int:
     """Count the open alerts of an account."""
     open_ones = of_account(account_id, AlertState.OPEN).order_by(None).subquery()
     return session.scalar(select(func.count()).select_from(open_ones)) or 0
+
+
+def assessments_of(session: Session, alarms: Sequence[Alert]) -> dict[uuid.UUID, Assessment]:
+    """Give what each red flag among some alerts is about: it says which clip, and when filmed."""
+    ids = [alarm.assessment_id for alarm in alarms if alarm.assessment_id]
+    found = session.scalars(select(Assessment).where(Assessment.id.in_(ids)))
+    by_id = {one.id: one for one in found}
+    return {one.id: by_id[one.assessment_id] for one in alarms if one.assessment_id in by_id}
 
 
 def get(session: Session, account_id: uuid.UUID, alert_id: uuid.UUID) -> Alert:

@@ -204,11 +204,3 @@ def pending(session: Session, pet: Pet, *, since: datetime) -> list[Pending]:
     rows = session.execute(query.order_by(Clip.id.desc(), Job.id.desc()).limit(MOST_PENDING))
     newest_job = {clip.id: Pending(clip, job) for clip, job in reversed(rows.all())}
     return list(reversed(newest_job.values()))
-
-
-def clips_of(session: Session, alarms: Sequence[Alert]) -> dict[uuid.UUID, uuid.UUID]:
-    """Name the clip that each red flag among some alerts is about."""
-    ids = [alarm.assessment_id for alarm in alarms if alarm.assessment_id]
-    rows = session.execute(select(Assessment.id, Assessment.clip_id).where(Assessment.id.in_(ids)))
-    clip_of = {row.id: row.clip_id for row in rows}
-    return {one.id: clip_of[one.assessment_id] for one in alarms if one.assessment_id in clip_of}

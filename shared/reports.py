@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from shared import alerts, baselines, deletions, history, notes, storage
 from shared.errors import MediaMissing
-from shared.models import Alert, Baseline, Bucket, Note, NoteKind, Pet
+from shared.models import Alert, Baseline, Bucket, Note, Pet
 from shared.trend.observations import NEGATIVE, SESSION_S
 
 Json = dict[str, Any]
@@ -137,6 +137,7 @@ class Facts:
     n_abstained: int
     notes: tuple[Note, ...]
     alerts: tuple[Alert, ...]
+    flagged: dict[uuid.UUID, datetime]  # when the clip of each red flag was filmed
     anchors: tuple[Baseline, ...]
     bundle_changes: tuple[RowMapping, ...]
     bundles: tuple[tuple[str, int], ...]
@@ -166,6 +167,8 @@ def collect(
     clips = session.execute(CLIPS, within).mappings().all()
     signals = session.execute(SIGNALS, within | {"lately": lately, "most": MOST_ROWS})
     noted = session.scalars(notes.chosen(pet, since=begins, until=ends).order_by(Note.at, Note.id))
+    alarms = tuple(session.scalars(alerts.between(pet, begins, ends)))
+    about = alerts.assessments_of(session, alarms)
     return Facts(
         pet=pet,
         question=question,
@@ -179,8 +182,9 @@ def collect(
         n_lately=sum(clip["recorded_at"] >= lately for clip in clips),
         n_before=sum(clip["recorded_at"] < lately for clip in clips),
         n_abstained=sum(clip["tense"] is None for clip in clips),
-        notes=tuple(note for note in noted if note.kind != NoteKind.SNOOZE),
-        alerts=tuple(session.scalars(alerts.between(pet, begins, ends))),
+        notes=tuple(noted),
+        alerts=alarms,
+        flagged={of: one.recorded_at for of, one in about.items()},
         anchors=tuple(session.scalars(baselines.between(pet, begins, ends))),
         bundle_changes=tuple(history.bundle_changes(session, pet, Bucket.WEEK, span)),
         bundles=tuple((row.bundle, row.n) for row in session.execute(BUNDLES, within)),

@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
-from babel.numbers import format_percent
+from babel.numbers import format_decimal, format_percent
 
 CLOCK = {"en": ", HH:mm", "de": ", HH:mm", "ko": " HH:mm"}
 SHORT = {"en": "d MMM", "de": "d. MMM", "ko": "M월 d일"}
+TICK = {"en": "d MMM", "de": "d. MMM", "ko": "M. d."}  # under a chart, where room is scarce
+LONG_TICK = {"en": "MMM y", "de": "MMM y", "ko": "y. M."}
 LONG = {"en": "d MMM y", "de": "d. MMM y", "ko": "y년 M월 d일"}
 KEPT = 10_000  # written once: Babel takes its time, and a chart of years has hundreds
 LOCAL_INPUT = "%Y-%m-%dT%H:%M"  # of <input type="datetime-local">
@@ -24,6 +26,12 @@ def day(language: str, at: date) -> str:
 def short_day(language: str, at: date) -> str:
     """Write a calendar day where the year is plain: 3 Nov."""
     return format_date(at, SHORT[language], locale=language)
+
+
+@functools.lru_cache(KEPT)
+def tick(language: str, at: date, is_long: bool) -> str:
+    """Write a day under a chart; under a long one its month and year."""
+    return format_date(at, (LONG_TICK if is_long else TICK)[language], locale=language)
 
 
 def weekday(language: str, at: date) -> str:
@@ -55,14 +63,25 @@ def percent(language: str, share: float) -> str:
     return _percent(language, min(99, max(1, round(share * 100))))
 
 
+def decimal(language: str, value: float) -> str:
+    """Write a number with one decimal: 2.5."""
+    return format_decimal(value, "0.0", locale=language)
+
+
 @functools.lru_cache(KEPT)
 def _percent(language: str, points: int) -> str:
     return format_percent(points / 100, locale=language)
 
 
-def day_of(iso: str) -> date:
-    """Give the day of an ISO 8601 day or time."""
-    return datetime.fromisoformat(iso).date()
+def day_there(language: str, at: datetime, zone: str) -> str:
+    """Write the day that a moment has on the owner's clock."""
+    return day(language, local(at, zone).date())
+
+
+def day_of(iso: str, zone: str = "UTC") -> date:
+    """Give the day of an ISO 8601 day, or of a time on the owner's clock."""
+    at = datetime.fromisoformat(iso)
+    return (local(at, zone) if at.tzinfo else at).date()
 
 
 def local(at: datetime, zone: str) -> datetime:

@@ -32,8 +32,7 @@ def takes_clip(view: View) -> View:
 def admit() -> AnyResponse | None:
     """Let a request in, or show the way to the door. Raises FormExpired, TooManyRequests."""
     view = current_app.view_functions[request.endpoint or ""]
-    if auth.COOKIE not in request.cookies and auth.FORM_COOKIE not in request.cookies:
-        g.form_secret = secrets.token_urlsafe(16)
+    make_form_secret()
     g.visitor = auth.visitor()
     if g.visitor is not None and getattr(view, TAKES_CLIP, False):
         intake.allow_upload()
@@ -42,6 +41,12 @@ def admit() -> AnyResponse | None:
         there = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect(url_for("pages.sign_in.show", next=there), 303)
     return None
+
+
+def make_form_secret() -> None:
+    """Have a secret for the forms that a browser without any is shown."""
+    if auth.COOKIE not in request.cookies and auth.FORM_COOKIE not in request.cookies:
+        g.form_secret = secrets.token_urlsafe(16)
 
 
 def visitor() -> SignIn | None:

@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import MultiDict
 
 KEPT_DAYS = 30  # a video is kept so long, or for ever, or not at all
 
@@ -19,11 +20,12 @@ class Wrong(Exception):
 
 
 def read(model: type[Model], **instead: Any) -> Model:  # noqa: ANN401 - any field's value
-    """Read the request's form as a schema; an empty field is one left out.
+    """Read the request's form, or its query, as a schema; an empty field is one left out.
 
     `instead` gives values that were read otherwise, such as a list or a local time. Raises Wrong.
     """
-    sent = {name: request.form.get(_alias(model, name), "").strip() for name in model.model_fields}
+    form = fields()
+    sent = {name: form.get(_alias(model, name), "").strip() for name in model.model_fields}
     told = {_alias(model, name): text for name, text in sent.items() if text} | instead
     try:
         return model.model_validate({name: value for name, value in told.items() if value != ""})
@@ -31,6 +33,11 @@ def read(model: type[Model], **instead: Any) -> Model:  # noqa: ANN401 - any fie
         raise Wrong(
             sorted({str((one["loc"] or ("form",))[0]) for one in error.errors()})
         ) from error
+
+
+def fields() -> MultiDict[str, str]:
+    """Give what a form of a page sent: in the query where it only asks."""
+    return request.args if request.method == "GET" else request.form
 
 
 def _alias(model: type[BaseModel], name: str) -> str:

@@ -4,9 +4,10 @@ from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
-from flask import Response, render_template, request
+from flask import Response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from api import auth, errors, ethogram
@@ -47,20 +48,30 @@ def show(template: str, /, **values: Any) -> str:  # noqa: ANN401 - what a templ
         "language": language,
         "languages": words.LANGUAGES,
         "day": partial(dates.day, language),
-        "short_day": partial(dates.short_day, language),
+        "day_there": partial(dates.day_there, language),
+        "tick": partial(dates.tick, language),
         "moment": partial(dates.moment, language),
         "ago": partial(dates.ago, language),
         "date_of": dates.day_of,
         "weekday": partial(dates.weekday, language),
         "weekdays": partial(dates.weekdays, language),
         "percent": partial(dates.percent, language),
+        "decimal": partial(dates.decimal, language),
         "asset": assets.url,
         "csrf_token": auth.form_token,
         "visitor": door.visitor(),
-        "here": request.full_path.rstrip("?"),
+        "here": _here(),
         "open_alerts": _open_alerts(),
     }
     return render_template(template, **tools, **values)
+
+
+def _here() -> str:
+    """Give a path that shows this page again; what answers a form has none but the form's own."""
+    if request.method in auth.SAFE_METHODS:
+        return request.full_path.rstrip("?")
+    came_from = urlsplit(request.referrer or "")
+    return urlunsplit(("", "", came_from.path, came_from.query, "")) or url_for("pages.pets.index")
 
 
 def _open_alerts() -> int:

@@ -1,7 +1,10 @@
 """All pages as one blueprint: the door in front, headers and error pages around."""
 
-from apiflask import APIBlueprint
-from flask import Blueprint
+from typing import Any
+
+from apiflask import APIBlueprint, APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Blueprint, Response, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from api.pages import assets, door, frame
@@ -19,7 +22,7 @@ from api.pages.views import (
     sign_in,
     webhooks,
 )
-from shared.errors import TailTrendError
+from shared.errors import NotFound, TailTrendError
 
 VIEWS = (
     sign_in.bp,
@@ -49,3 +52,27 @@ _assets.add_url_rule("/assets/<of>/<path:name>", "send", door.open_to_all(assets
 
 for view in (_assets, *VIEWS):
     bp.register_blueprint(view)
+
+
+def register(app: APIFlask) -> None:
+    """Serve the pages; a person whose address leads nowhere is told so by one as well."""
+    app.register_blueprint(bp)
+    for_programs = app.error_callback
+
+    @app.error_processor
+    def tell(error: HTTPError) -> Any:  # noqa: ANN401 - whatever Flask takes for an answer
+        return _nowhere() if _is_lost_person() else for_programs(error)
+
+
+def _is_lost_person() -> bool:
+    """Tell a browser at an address that is none of ours from a program that asks the API."""
+    if request.routing_exception is None or request.path.startswith("/v1/"):
+        return False
+    asked = request.accept_mimetypes.best_match(("application/json", "text/html"))
+    return request.method == "GET" and asked == "text/html"
+
+
+def _nowhere() -> Response:
+    """Show the page as to nobody: a wrong address costs no look into the database."""
+    door.make_form_secret()
+    return frame.add_headers(door.keep_form_secret(make_response(frame.known_error(NotFound()))))

@@ -10,10 +10,11 @@ from typing import Any
 
 from api import ethogram
 from api.pages import dates, words
+from api.reports import text as report
+from shared.alerts import URGENT
 from shared.models import Alert, AlertKind
 from shared.overview import Newest
 from shared.trend import State
-from shared.trend.answer import MAYBE_P_RISE, MAYBE_SHARE
 from shared.trend.cusum import MIN_BASELINE_SESSIONS, MIN_BASELINE_WEEKS
 from shared.trend.observations import NEGATIVE
 
@@ -52,7 +53,7 @@ class Said:
 
 def change(language: str, answer: Json) -> Said:
     """Say the trend in a word or two, and in one plain sentence with its numbers."""
-    name = _name(answer)
+    name = report.sentence(answer)
     text = words.say(language, f"state.{name}")
     tone = TONES[State(answer["state"])]
     return Said(tone, text, words.say(language, f"headline.{name}", **_values(language, answer)))
@@ -97,24 +98,6 @@ def next_clip(language: str, answer: Json) -> Said:
         text = words.say(language, "next.soon", n=best["n_clips"], part=part, hours=hours)
     why = "mix" if answer["mix"]["has_moved"] else answer["state"]
     return Said("quiet", text, words.say(language, f"next.why.{why}"))
-
-
-def _name(answer: Json) -> str:
-    """Name the sentence: some states have two."""
-    state, worse = State(answer["state"]), answer["worse"] or {}
-    if state is State.LEARNING and answer["n_other_bundles"]:
-        return "learning_bundle"
-    if state is State.TOO_FEW_CLIPS and worse.get("is_open"):
-        return "too_few_open"
-    is_play = state is State.MAYBE_CHANGED and answer["less_play"]["is_open"]
-    return "maybe_less_play" if is_play and not _is_near(answer) else state.value
-
-
-def _is_near(answer: Json) -> bool:
-    """Tell whether tense signs alone make a "maybe", as the trend itself decides it."""
-    worse, p_rise = answer["worse"], answer["negative"]["p_rise"]
-    near = worse["score"] is not None and worse["score"] >= MAYBE_SHARE * worse["threshold"]
-    return bool(worse["is_open"] or near or (p_rise or 0.0) >= MAYBE_P_RISE)
 
 
 def _values(language: str, answer: Json) -> Json:
@@ -201,10 +184,13 @@ def abstention(language: str, result: Json) -> str:
 
 
 def vet(language: str, answer: Json, newest: Newest | None, alarms: Sequence[Alert]) -> Said:
-    """Say whether to call a vet: red flags before everything, then the trend."""
-    if any(alarm.kind == AlertKind.RED_FLAG for alarm in alarms):
-        return _vet(language, "worse", "call_today")
+    """Say whether to call a vet: red flags before everything, then the trend.
+
+    A snoozed or closed alert takes nothing back of what the last clip showed.
+    """
     urgency = _urgency(newest)
+    if urgency == URGENT or any(alarm.kind == AlertKind.RED_FLAG for alarm in alarms):
+        return _vet(language, "worse", "call_today")
     if urgency == "book_visit" or answer["state"] == State.CHANGED:
         return _vet(language, "maybe", "book_visit")
     if urgency == "watch" or answer["state"] == State.MAYBE_CHANGED:

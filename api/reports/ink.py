@@ -54,12 +54,21 @@ def wrap(text: str, font: str, size: float, width: float, *, most: int) -> list[
     """Break a text into at most so many lines; what does not fit ends in an ellipsis."""
     lines: list[str] = []
     rest = printable(text)
-    while rest and len(lines) < most:
+    while rest and len(lines) < most - 1:
         line, rest = _first_line(rest, font, size, width)
         lines.append(line)
     if rest:
-        lines[-1] = _shortened(lines[-1], font, size, width)
+        lines.append(_last_line(rest, font, size, width))
     return lines
+
+
+def _last_line(text: str, font: str, size: float, width: float) -> str:
+    """Give what fits, cut after a word unless that would leave half of the line empty."""
+    line, rest = _first_line(text, font, size, width)
+    if not rest:
+        return line
+    fits = _most_letters(text, font, size, width)
+    return _shortened(line if len(line) > fits / 2 else text[:fits], font, size, width)
 
 
 def _first_line(text: str, font: str, size: float, width: float) -> tuple[str, str]:

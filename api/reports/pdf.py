@@ -70,6 +70,7 @@ def render(sheet: Sheet, shapes: Sequence[Shape]) -> bytes:
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=A4, lang=sheet.language, invariant=1, initialFontName=REGULAR)
     canvas.setTitle(f"{sheet.title}: {ink.printable(sheet.name)}")
+    canvas.setAuthor("TailTrend")
     canvas.setCreator("TailTrend")
     pen = Pen(canvas)
     _head(pen, sheet)

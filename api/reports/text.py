@@ -8,11 +8,14 @@ from typing import Any
 
 from api import ethogram
 from api.reports.words import Words
-from shared.models import Note
+from shared.models import Alert, Note
 from shared.reports import Facts, Moment, SignalCount
-from shared.trend.texts import percent
+from shared.trend import State
+from shared.trend.answer import MAYBE_P_RISE, MAYBE_SHARE
+from shared.trend.cusum import MIN_BASELINE_SESSIONS, MIN_BASELINE_WEEKS
 
 BLANK = re.compile(r"\s+")
+MIN_DAYS = MIN_BASELINE_WEEKS * 7
 MOST_SIGNALS = 4  # of one clip
 NONE = "–"
 
@@ -134,17 +137,41 @@ def _age(facts: Facts, words: Words) -> str:
 
 def answer(trend: dict[str, Any], words: Words) -> str:
     """Say a trend in one sentence of the language."""
-    values = {"sessions_needed": trend["sessions_needed"], "days_needed": trend["days_needed"]}
+    values = {
+        "n": trend["sessions_needed"],
+        "sessions": MIN_BASELINE_SESSIONS - trend["sessions_needed"],
+        "min_sessions": MIN_BASELINE_SESSIONS,
+        "days": MIN_DAYS - trend["days_needed"],
+        "min_days": MIN_DAYS,
+    }
     for name, rate in (("now", trend["negative"]["now"]), ("usual", trend["negative"]["usual"])):
         if rate is not None:
             values[name] = _in_ten(rate["mean"], words)
-            values[f"{name}_range"] = words.say(
-                "in_ten_range", low=round(rate["low"] * 10), high=round(rate["high"] * 10)
-            )
+            values[f"{name}_range"] = _range(rate, words)
             values[f"{name}_clips"] = rate["n_clips"]
-    values["p_rise"] = percent(trend["negative"]["p_rise"] or 0.0)
+    for name, rate in (("play_now", trend["play"]["now"]), ("play_usual", trend["play"]["usual"])):
+        values[name] = _in_ten(rate["mean"], words) if rate is not None else NONE
+    values["p_rise"] = words.likely(trend["negative"]["p_rise"] or 0.0)
     values["onset"] = _onset(trend, words)
-    return words.say(f"trend_{_state(trend)}", **values)
+    return words.say(f"trend_{sentence(trend)}", **values)
+
+
+def sentence(trend: dict[str, Any]) -> str:
+    """Name the sentence that says a trend: some states have two."""
+    state, worse = State(trend["state"]), trend["worse"] or {}
+    if state is State.LEARNING and trend["n_other_bundles"]:
+        return "learning_bundle"
+    if state is State.TOO_FEW_CLIPS and worse.get("is_open"):
+        return "too_few_open"
+    is_play = state is State.MAYBE_CHANGED and trend["less_play"]["is_open"]
+    return "maybe_less_play" if is_play and not _is_near(trend) else state.value
+
+
+def _is_near(trend: dict[str, Any]) -> bool:
+    """Tell whether tense signs alone make a "maybe", as the trend itself decides it."""
+    worse, p_rise = trend["worse"], trend["negative"]["p_rise"]
+    near = worse["score"] is not None and worse["score"] >= MAYBE_SHARE * worse["threshold"]
+    return bool(worse["is_open"] or near or (p_rise or 0.0) >= MAYBE_P_RISE)
 
 
 def _in_ten(rate: float, words: Words) -> str:
@@ -152,12 +179,11 @@ def _in_ten(rate: float, words: Words) -> str:
     return words.say("in_ten", n=n) if n else words.say("under_one_in_ten")
 
 
-def _state(trend: dict[str, Any]) -> str:
-    """Give the state; a change of play alone has a sentence of its own."""
-    worse, less_play = trend["worse"], trend["less_play"]
-    only_play = less_play and less_play["is_open"] and not (worse and worse["is_open"])
-    state: str = trend["state"]
-    return "maybe_less_play" if state == "maybe_changed" and only_play else state
+def _range(rate: dict[str, Any], words: Words) -> str:
+    low, high = round(rate["low"] * 10), round(rate["high"] * 10)
+    if low == high:
+        return _in_ten(rate["high"], words)
+    return words.say("in_ten_range", low=low, high=high)
 
 
 def _onset(trend: dict[str, Any], words: Words) -> str:
@@ -171,10 +197,10 @@ def _rate(trend: dict[str, Any], words: Words) -> str:
     rate = max(figures["false_alerts_per_pet_year"], 0.01)
     return words.say(
         "method_rate",
-        years=f"{1 / rate:.1f}",
-        rate=f"{rate:.2f}",
-        clips=f"{figures['clips_per_week']:g}",
-        caught=percent(figures["caught_within_8_weeks"]),
+        years=words.decimal(1 / rate, "0.0"),
+        rate=words.decimal(rate, "0.00"),
+        clips=words.decimal(figures["clips_per_week"]),
+        caught=words.likely(figures["caught_within_8_weeks"]),
     )
 
 
@@ -201,7 +227,7 @@ def _found(result: dict[str, Any], words: Words) -> str:
     if emotion is None:
         return one_line(ethogram.abstention(words.language, result, words.named))
     sure = (
-        percent(result["confidence"])
+        words.likely(result["confidence"])
         if result["calibrated"]
         else words.say(f"evidence_{result['evidence']}")
     )
@@ -221,18 +247,15 @@ def _moment(result: dict[str, Any], words: Words) -> str | None:
     (begin, end), why = result["moments"][0]["span_s"], result["moments"][0]["why"]
     name = why.partition(" (")[0]  # without the weights, which are for those who build bundles
     signal = ethogram.signal(words.language, name)
-    return words.say("moment", begin=_seconds(begin), end=_seconds(end), why=signal)
+    return words.say("moment", begin=words.decimal(begin), end=words.decimal(end), why=signal)
 
 
 def _signal(detail: dict[str, Any], words: Words) -> str:
     name, span = ethogram.signal(words.language, detail["name"]), detail["span_s"]
     if span is None:
         return name
-    return words.say("signal", name=name, begin=_seconds(span[0]), end=_seconds(span[1]))
-
-
-def _seconds(at_s: float) -> str:
-    return f"{at_s:.1f}".removesuffix(".0")
+    begin, end = words.decimal(span[0]), words.decimal(span[1])
+    return words.say("signal", name=name, begin=begin, end=end)
 
 
 def _signal_row(one: SignalCount, lately: int, before: int, words: Words) -> tuple[str, str, str]:
@@ -251,7 +274,7 @@ def _context(facts: Facts, words: Words) -> Iterator[tuple[str, str]]:
     rows: list[tuple[datetime, int | None, str]] = [
         (note.at, number, _note(note, words)) for number, note in enumerate(facts.notes, 1)
     ]
-    rows += [(one.opened_at, None, words.say(f"alert_{one.kind}")) for one in facts.alerts]
+    rows += [(one.opened_at, None, _alert(facts, one, words)) for one in facts.alerts]
     rows += [
         (one.anchored_at, None, words.say("anchored", reason=one_line(one.reason)))
         for one in facts.anchors
@@ -264,19 +287,20 @@ def _context(facts: Facts, words: Words) -> Iterator[tuple[str, str]]:
         yield "", words.say("verdicts", by=by, n=count.n, agree=count.n_agree)
 
 
+def _alert(facts: Facts, alert: Alert, words: Words) -> str:
+    filmed = facts.flagged.get(alert.id)
+    date = words.day(_local(facts, filmed)) if filmed else ""
+    return words.say(f"alert_{alert.kind}", date=date)
+
+
 def _note(note: Note, words: Words) -> str:
     kind, said = words.say(f"note_{note.kind}"), one_line(note.text)
     return f"{kind}: {said}" if said else kind
 
 
 def _method(facts: Facts, words: Words) -> Iterator[str]:
-    mix = facts.trend["mix"]
     yield words.say("method_how")
-    yield words.say(
-        "method_filmed",
-        worried_now=counted_percent(mix["now"]["worried"]),
-        worried_usual=counted_percent(mix["usual"]["worried"]),
-    )
+    yield _filmed(facts.trend["mix"], words)
     calibrated = facts.trend["is_calibrated"] and facts.trend["n_clips"]
     counts = words.say(
         "method_counts",
@@ -289,6 +313,11 @@ def _method(facts: Facts, words: Words) -> Iterator[str]:
     yield words.say("method_not")
 
 
-def counted_percent(share: float) -> str:
-    """Say a share that was counted, which may be none or all."""
-    return f"{round(share * 100)} %"
+def _filmed(mix: dict[str, Any], words: Words) -> str:
+    """Say how many clips were filmed out of worry; no number while there are none to compare."""
+    now, usual = mix["now"], mix["usual"]
+    if not any(now.values()) or not any(usual.values()):
+        return words.say("method_filmed_any")
+    worried = {"worried_now": now["worried"], "worried_usual": usual["worried"]}
+    said = {name: words.percent(share) for name, share in worried.items()}
+    return words.say("method_filmed", **said)

@@ -12,9 +12,10 @@ from flask import Response, make_response, render_template, request, url_for
 
 from api import throttle
 from api.reports import made
-from api.reports.words import Language, words
+from api.reports.words import Language, wished, words
 from shared import report_links, reports
 from shared.db import transaction
+from shared.errors import NotFound
 from shared.models import ReportLink
 from shared.reports import Facts
 
@@ -44,6 +45,18 @@ def _keep_private(response: Response) -> Response:
     return response
 
 
+@bp.errorhandler(NotFound)
+def _lead_nowhere(_: NotFound) -> tuple[Response, int]:
+    """Say to a person, in their browser's language, that there is nothing to see."""
+    language = wished(request.accept_languages, [*Language], Language.ENGLISH)
+    chosen, nonce = words(Language(language)), secrets.token_urlsafe(16)
+    title, said = chosen.say("dead_title"), chosen.say("dead")
+    page = render_template(
+        "dead_link.html", language=chosen.language, title=title, said=said, nonce=nonce
+    )
+    return _guarded(page, nonce), 404
+
+
 @bp.get("/r/<token>")
 def show(token: str) -> Response:
     """Show a report as a page."""
@@ -61,9 +74,7 @@ def show(token: str) -> Response:
         as_pdf=chosen.say("as_pdf"),
         link_until=chosen.say("link_until", date=until),
     )
-    response = make_response(page)
-    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
-    return response
+    return _guarded(page, nonce)
 
 
 @bp.get("/r/<token>/report.pdf")
@@ -71,6 +82,12 @@ def download(token: str) -> Response:
     """Give the same report as a PDF."""
     link, facts = _followed(token, "pdf")
     return Response(made.as_pdf(facts, Language(link.language), {}), content_type="application/pdf")
+
+
+def _guarded(page: str, nonce: str) -> Response:
+    response = make_response(page)
+    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
+    return response
 
 
 def _followed(token: str, form: str) -> tuple[ReportLink, Facts]:

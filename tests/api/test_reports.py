@@ -3,7 +3,8 @@
 import io
 import json
 import logging
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from PIL import Image
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from shared import deletions, storage
 from shared.db import transaction
 from tests.api.test_history import days_ago
-from tests.factories import make_pet
+from tests.factories import RESULT, make_clip, make_job, make_pet, succeed
 from tests.histories import CALM, TENSE, assess
 
 QUESTION = "Is she in pain when she gets up?"
@@ -78,7 +79,7 @@ def test_a_report_says_question_answer_clips_context_and_limits(api, filmed):
         "dog, Whippet",
         QUESTION,
         "22 clips filmed by the owner",
-        "Anxious, 71 %",
+        "Anxious, 71%",
         "Vet says: Distressed",
         "low tail (1.5-6 s)",
         "fireworks: The whole evening",
@@ -136,6 +137,54 @@ def test_a_pet_without_clips_has_a_report_that_says_so(api, pet):
     said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
     assert "No clips in these weeks." in said
     assert "Still learning" in said
+
+
+def test_a_report_of_one_clip_counts_right_and_claims_nothing_of_how_it_was_filmed(api, pet):
+    assess(pet, days_ago(1), TENSE, reason="worried")
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "1 clip filmed by the owner" in said
+    assert "1 of 8 filming sessions" in said
+    assert "0 of 1 clip did not allow" in said
+    assert "were filmed out of worry, against" not in said
+
+
+def test_an_alarm_that_is_open_is_told_when_there_are_too_few_clips_to_say_more(api, pet):
+    for day in range(160, 33, -1):
+        assess(pet, days_ago(day), TENSE if day <= 60 else CALM)
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "Tense signs had become more frequent since about" in said
+    assert "more filming sessions would do" in said
+
+
+def test_a_red_flag_is_told_with_the_day_on_which_its_clip_was_filmed(api, pet):
+    urgent = {"code": "call_today", "text": "Call.", "urgency": "call_today"}
+    filmed = make_clip(pet, recorded_at=datetime(2025, 1, 31, 20, 0, tzinfo=UTC))  # 1 Feb in Seoul
+    succeed(make_job(filmed), RESULT | {"emotion": "Distressed", "recommendation": urgent})
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "Red flag: a clip filmed on 1 Feb 2025" in said
+
+
+def test_why_an_owner_snoozed_an_alert_is_told(api, pet):
+    urgent = {"code": "call_today", "text": "Call.", "urgency": "call_today"}
+    found = RESULT | {"emotion": "Distressed", "recommendation": urgent}
+    succeed(make_job(make_clip(pet)), found)
+    (alert,) = api.get(f"/v1/pets/{pet.id}/alerts").json["items"]
+    until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    quiet = {"state": "snoozed", "snoozed_until": until, "reason": "New medication, vet informed"}
+    assert api.patch(f"/v1/alerts/{alert['id']}", json=quiet).status_code == 200
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "alert snoozed: New medication, vet informed" in said
+
+
+def test_a_german_report_writes_german_numbers(api, filmed):
+    said = words_of(pdf_of(api.get(f"/v1/pets/{filmed.id}/report.pdf?language=de")))
+    assert "tief getragene Rute (1,5-6 s)" in said
+    assert re.search(r"einmal in \d,\d Tierjahren \(0,\d\d im Jahr", said)
+
+
+def test_a_report_names_who_made_it_and_its_language(api, filmed):
+    reader = pdf_of(api.get(f"/v1/pets/{filmed.id}/report.pdf?language=ko"))
+    assert (reader.metadata.author, reader.root_object["/Lang"]) == ("TailTrend", "ko")
 
 
 def test_a_simulated_pet_is_marked_in_its_report(api, pet):
@@ -215,8 +264,18 @@ def test_a_wrong_an_expired_and_a_revoked_link_lead_nowhere_alike(api, app, film
     api.delete(f"/v1/report-links/{link['id']}")
     answers = [wrong, client.get(path_of(other)), client.get(path_of(link))]
     assert [one.status_code for one in answers] == [404, 404, 404]
-    assert len({one.data for one in answers}) == 1
+    assert len({re.sub(rb'nonce="[^"]+"', b"", one.data) for one in answers}) == 1
     assert all("noindex" in one.headers["X-Robots-Tag"] for one in answers)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("de-AT,de;q=0.9", "widerrufen"), ("ko", "새 링크"), ("fr", "revoked")]
+)
+def test_a_dead_link_is_told_as_a_page_in_the_language_of_who_looks(app, language, said):
+    answer = app.test_client().get("/r/nothing", headers={"Accept-Language": language})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert said in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 def test_a_revoked_link_stays_in_the_list_with_its_log(api, app, filmed, link):

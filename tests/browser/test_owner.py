@@ -3,6 +3,7 @@
 import io
 import re
 
+import pytest
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
@@ -121,6 +122,64 @@ def test_a_file_that_is_no_video_is_refused_in_words(service, enter, tmp_path, w
     page.get_by_role("button", name="Send and analyse").click()
     expect(page.locator("#progress-said")).to_contain_text("not a video")
     expect(page.get_by_role("button", name="Send and analyse")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "leer"), (b"<html>" * 500, "kein Video")], ids=["empty", "letter"]
+)
+def test_a_file_is_refused_in_the_readers_language(service, enter, tmp_path, watch, content, said):
+    watch.expected = ["415", "Failed to load resource"]
+    page = enter(key=service.new_key("falsch"))
+    pet = add_pet(page, "Fritz")
+    page.context.add_cookies([{"name": "language", "value": "de", "url": service.url}])
+    (tmp_path / "brief.mp4").write_bytes(content)
+    page.goto(f"/pets/{pet}/film")
+    page.locator("input[name=file]").set_input_files(tmp_path / "brief.mp4")
+    page.get_by_role("button", name="Senden und auswerten").click()
+    expect(page.locator("#film .wrong, .is-wrong #progress-said")).to_contain_text(said)
+
+
+def test_a_file_that_is_too_large_is_not_sent(service, enter, tmp_path):
+    page = enter(key=service.new_key("large"))
+    pet = add_pet(page, "Garfield")
+    with (tmp_path / "film.mp4").open("wb") as file:
+        file.truncate(100_000_001)
+    page.goto(f"/pets/{pet}/film")
+    page.locator("input[name=file]").set_input_files(tmp_path / "film.mp4")
+    page.get_by_role("button", name="Send and analyse").click()
+    expect(page.locator("#chosen")).to_contain_text("too large")
+    expect(page.locator(".sendbar")).to_be_hidden()
+
+
+def test_who_is_signed_out_meanwhile_is_told_so_and_not_what_programs_need(
+    service, enter, film, watch
+):
+    watch.expected = ["401", "Failed to load resource"]
+    page = enter(key=service.new_key("late"))
+    pet = add_pet(page, "Tiger")
+    page.goto(f"/pets/{pet}/film")
+    page.locator("input[name=file]").set_input_files(film)
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Send and analyse").click()
+    expect(page.locator("#progress-said")).to_contain_text("no longer signed in")
+
+
+def test_a_typed_time_is_of_the_pets_clock_and_not_of_the_browsers(service, enter, film):
+    key = service.new_key("abroad")
+    page = enter(key=key, timezone_id="America/New_York")
+    pet = add_pet(page, "Bora")
+    page.goto(f"/pets/{pet}/settings")
+    page.get_by_label("Time zone").select_option("Asia/Seoul")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**done=saved")
+    page.goto(f"/pets/{pet}/film")
+    page.locator("input[name=file]").set_input_files(film)
+    page.get_by_text("More about it").click()
+    page.locator("[name=recorded_at]").fill("2026-03-01T18:30")
+    page.get_by_role("button", name="Send and analyse").click()
+    page.wait_for_url("**/clips/*")
+    (clip,) = service.client(key).get("/v1/clips")["items"]
+    assert clip["recorded_at"].startswith("2026-03-01T09:30")
 
 
 def test_a_deleted_clip_leaves_a_receipt(service, enter, film, photograph, watch):

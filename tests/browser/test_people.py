@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import serious_findings
-from tests.browser.conftest import DESK, PHONE
+from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE
 from tests.browser.test_owner import add_pet, film_it
 
 LARGEST_FIRST_PAGE_BYTES = 150_000
@@ -53,6 +53,29 @@ def test_no_page_is_wider_than_the_screen(enter, paths, screen):
     assert wide == []
 
 
+def test_letters_are_as_large_as_the_reader_set_them_and_still_fit(
+    service, chromium, paths, tmp_path
+):
+    wishes = tmp_path / "Default" / "Preferences"
+    wishes.parent.mkdir()
+    wishes.write_text('{"webkit": {"webprefs": {"default_font_size": 28}}}')
+    with chromium.browser_type.launch_persistent_context(
+        tmp_path, executable_path=CHROMIUM, args=FLAGS, viewport=PHONE, base_url=service.url
+    ) as context:
+        page = context.new_page()
+        page.goto("/sign-in")
+        assert (
+            page.locator("label").first.evaluate("one => getComputedStyle(one).fontSize") == "28px"
+        )
+        page.locator("[name=key]").fill(service.key)
+        page.locator("main form button").first.click()
+        page.wait_for_url("**/")
+        for path in paths:
+            page.goto(path)
+            wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert wide <= 0, path
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_any_page(enter, open_page, paths, scheme, photograph):
     page = enter(color_scheme=scheme, viewport=DESK)
@@ -74,6 +97,8 @@ def test_axe_finds_nothing_serious_in_a_shared_report(enter, luna, photograph):
     page.get_by_role("button", name="Make a link").click()
     page.goto(page.locator("#link-url").inner_text())
     photograph(page, "30-report-on-a-phone")
+    right = page.locator(".picture svg").evaluate("svg => svg.getBoundingClientRect().right")
+    assert right <= PHONE["width"], "the last weeks are what a vet looks for"
     assert serious_findings(page) == []
 
 
@@ -117,6 +142,21 @@ def press_until(page, key, selector):
     raise AssertionError(f"{selector} cannot be reached with {key}")
 
 
+def test_a_second_press_sends_nothing_twice(service, enter):
+    key = service.new_key("impatient")
+    page = enter(key=key)
+    pet = add_pet(page, "Bruno")
+    page.goto(f"/pets/{pet}/notes")
+    page.get_by_label("In your words").fill("The bell rang")
+    button = page.get_by_role("button", name="Add the note")
+    button.evaluate("one => { one.click(); setTimeout(() => one.click(), 20); }")
+    page.wait_for_url("**done=saved")
+    assert len(service.client(key).get(f"/v1/pets/{pet}/notes")["items"]) == 1
+    page.get_by_label("In your words").fill("And again")
+    button.click()
+    expect(page.get_by_text("And again")).to_be_visible()
+
+
 def test_without_scripts_a_clip_is_sent_read_and_corrected(service, enter, film, photograph):
     page = enter(key=service.new_key("plain"), java_script_enabled=False)
     pet = add_pet(page, "Lotta")
@@ -129,6 +169,41 @@ def test_without_scripts_a_clip_is_sent_read_and_corrected(service, enter, film,
     page.locator("input[name=label][value=Alert]").check()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("main")).to_contain_text("You said: Alert")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_paper_a_pet_is_dark_on_light_and_without_what_cannot_be_pressed(enter, luna, scheme):
+    page = enter(color_scheme=scheme)
+    page.goto(f"/pets/{luna}")
+    page.emulate_media(media="print", color_scheme=scheme)
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert all(int(part) > 200 for part in re.findall(r"\d+", paper))
+    for role in ("link", "button"):
+        expect(page.get_by_role(role, name=re.compile("Film|Look closer"))).to_have_count(0)
+    expect(page.locator("#answer")).to_be_visible()
+
+
+def test_words_are_not_broken_in_the_table_of_the_trend(service, enter, luna):
+    page = enter(viewport={"width": 360, "height": 800})
+    page.context.add_cookies([{"name": "language", "value": "de", "url": service.url}])
+    page.goto(f"/pets/{luna}")
+    page.get_by_text("Als Tabelle").click()
+    heads = page.locator("table.figure th")
+    lines = "one => one.getClientRects().length && one.offsetHeight"
+    assert max(heads.nth(number).evaluate(lines) for number in range(4)) < 40
+
+
+def test_a_choice_is_seen_where_the_script_of_the_page_did_not_arrive(service, enter, film, watch):
+    watch.expected = ["ERR_FAILED"]
+    page = enter(key=service.new_key("broken"))
+    pet = add_pet(page, "Lucky")
+    page.route("**/film.js", lambda route: route.abort())
+    page.goto(f"/pets/{pet}/film")
+    choice = page.locator("input[name=file]")
+    choice.set_input_files(film)
+    assert choice.evaluate("one => getComputedStyle(one).opacity") == "1"
+    page.get_by_role("button", name="Send and analyse").click()
+    page.wait_for_url("**/clips/*")
 
 
 def test_without_scripts_the_trend_can_be_read(enter, luna, photograph):

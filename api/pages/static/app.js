@@ -14,6 +14,17 @@ for (const form of document.querySelectorAll("form[data-confirm]")) {
   });
 }
 
+// A second press while the first is on its way would do everything twice.
+const sent = new Set();
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (sent.has(form)) event.preventDefault();
+  sent.add(form);
+  setTimeout(() => sent.delete(form), 10_000); // somebody may have stopped it
+});
+addEventListener("pageshow", () => sent.clear()); // the way back shows the page as it was left
+
 // Copy a secret that is shown once.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = false;

@@ -7,12 +7,16 @@ const bar = document.querySelector(".sendbar");
 const progress = document.getElementById("progress");
 const said = document.getElementById("progress-said");
 const csrf = document.querySelector('meta[name="csrf"]').content;
+const refusals = JSON.parse(form.dataset.refusals); // by code, and by what the owner wrote
+const limits = chosen.textContent;
 const TRIES = 5;
 
 let file = null;
+form.classList.add("is-live");
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1) + " MB";
+const tenths = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const megabytes = (bytes) => `${tenths.format(bytes / 1e6)} MB`;
 
 for (const input of form.querySelectorAll('input[type="file"]')) {
   input.addEventListener("change", () => {
@@ -21,17 +25,24 @@ for (const input of form.querySelectorAll('input[type="file"]')) {
       if (other !== input) other.value = "";
       other.closest("[data-source]").classList.toggle("is-chosen", other === input && file !== null);
     }
-    if (!file) return;
-    const isLarge = file.size > form.dataset.mostMb * 1e6;
-    chosen.textContent = isLarge ? form.dataset.large : `${file.name} · ${megabytes(file.size)}`;
-    chosen.classList.toggle("wrong", isLarge);
+    const wrong = file ? misfit() : "";
+    chosen.textContent = wrong || (file ? `${file.name} · ${megabytes(file.size)}` : limits);
+    chosen.classList.toggle("wrong", wrong !== "");
   });
 }
 
+// What keeps the choice from being sent at all; empty when nothing does.
+function misfit() {
+  if (!file) return form.dataset.choose;
+  if (file.size === 0) return refusals.codes.upload_empty;
+  return file.size > form.dataset.mostMb * 1e6 ? form.dataset.large : "";
+}
+
 form.addEventListener("submit", (event) => {
-  if (!file) {
+  const wrong = misfit();
+  if (wrong) {
     event.preventDefault();
-    chosen.textContent = form.dataset.choose;
+    chosen.textContent = wrong;
     chosen.classList.add("wrong");
     form.querySelector('input[type="file"]:last-of-type').focus();
     return;
@@ -98,19 +109,35 @@ async function opened(clip, sha256) {
 function asked(clip, sha256) {
   const fields = new FormData(form);
   const typed = fields.get("recorded_at");
-  const at = typed ? new Date(typed) : clip.lastModified ? new Date(clip.lastModified) : null;
   const isDays = fields.get("retention") === "days";
   return {
     pet_id: form.dataset.pet,
     size_bytes: clip.size,
     sha256,
-    recorded_at: at && at < new Date() ? at.toISOString() : null,
+    recorded_at: typed ? instant(typed).toISOString() : changed(clip),
     reason: fields.get("reason"),
     tags: fields.get("tags").split(",").map((tag) => tag.trim()).filter(Boolean),
     note: fields.get("note") || null,
     retention: fields.get("retention"),
     retention_days: isDays ? Number(form.dataset.keptDays) : null,
   };
+}
+
+function changed(clip) {
+  const at = new Date(clip.lastModified);
+  return clip.lastModified && at < new Date() ? at.toISOString() : null;
+}
+
+// A typed time is one of the pet's clock, which need not be this browser's.
+function instant(typed) {
+  const asUtc = Date.parse(`${typed}Z`);
+  return new Date(asUtc - ahead(asUtc - ahead(asUtc))); // twice: the clock may have changed between
+}
+
+function ahead(at) {
+  const told = { timeZone: form.dataset.zone, dateStyle: "short", timeStyle: "medium" };
+  const shown = new Intl.DateTimeFormat("sv-SE", told).format(at); // 2026-03-01 18:30:00
+  return Date.parse(`${shown.replace(" ", "T")}Z`) - 1000 * Math.floor(at / 1000);
 }
 
 // Gives how many pieces did not arrive.
@@ -152,6 +179,12 @@ async function call(method, path, body) {
     body: body && JSON.stringify(body),
   });
   const told = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(told.code), { told: told.detail });
+  if (!answer.ok) throw Object.assign(new Error(told.code), { told: refusal(told) });
   return told;
+}
+
+// The API refuses in English and for programmers; the page has its reader's words.
+function refusal(problem) {
+  const field = Object.keys(problem.errors ?? {}).find((name) => name in refusals.fields);
+  return refusals.fields[field] ?? refusals.codes[problem.code] ?? refusals.codes.internal_error;
 }

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from api import auth
 from api.pages import forms, frame
 from api.schemas.alerts import AlertPatch
-from shared import alerts, overview
+from shared import alerts
 from shared.db import transaction
 from shared.models import AlertState, Pet
 
@@ -58,14 +58,14 @@ def _shown(wrong: list[str] | None = None, wrong_id: uuid.UUID | None = None) ->
             chosen = alerts.of_account(auth.account_id(), state).limit(most)
             found[state.value] = list(session.scalars(chosen))
         everything = [one for some in found.values() for one in some]
-        clips = overview.clips_of(session, everything)
+        seen = alerts.assessments_of(session, everything)
         ids = {one.pet_id for one in everything}
         pets = {pet.id: pet for pet in session.scalars(select(Pet).where(Pet.id.in_(ids)))}
     return frame.show(
         "alerts.html",
         found=found,
         pets=pets,
-        clips=clips,
+        seen=seen,
         snooze_days=SNOOZE_DAYS,
         wrong=wrong or [],
         wrong_id=wrong_id,

@@ -8,7 +8,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
 from api import auth, intake
-from api.pages import dates, door, forms, frame
+from api.pages import dates, door, forms, frame, words
 from api.schemas.base import IsoTime, Text
 from api.schemas.clips import Keeping, TagList
 from shared import pets
@@ -19,6 +19,11 @@ from shared.models import Pet, Reason, Retention
 from shared.settings import settings
 
 SENT_AS = ("recorded", "file")  # filmed now, or chosen
+REFUSALS = (  # that its script may meet; any other is told as our mistake
+    *("upload_empty", "upload_too_large", "not_a_video", "bad_recorded_at", "not_found"),
+    *("key_missing", "form_expired", "too_many_requests", "database_unavailable"),
+    "internal_error",
+)
 
 bp = Blueprint("film", __name__)
 
@@ -70,7 +75,17 @@ def _form(pet: Pet, *, wrong: list[str] | None = None, refused: str | None = Non
         kept_days=forms.KEPT_DAYS,
         most_mb=settings().max_upload_mb,
         accept="video/*,.mkv,.avi,.ts",
+        refusals=_refusals(),
     )
+
+
+def _refusals() -> dict[str, dict[str, str]]:
+    """Give a script the words for what the API refuses, by code and by field."""
+    fields, language = ("recorded_at", "tags", "note", "retention"), words.language()
+    return {
+        "codes": {code: words.say(language, f"error.{code}") for code in REFUSALS},
+        "fields": {name: words.say(language, f"wrong.{name}") for name in fields},
+    }
 
 
 def _told(pet: Pet) -> Told:

@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 
 from api import auth
 from api.pages import forms, frame
-from api.schemas.reports import ReportLinkIn, checked
+from api.schemas.reports import ReportLinkIn, ReportQuery, checked
 from shared import pets, report_links, reports
 from shared.db import transaction
-from shared.errors import Conflict, InputError
+from shared.errors import Conflict, InputError, InvalidRequest
 from shared.models import Pet, ReportLink, ReportView
 from shared.report_links import Wanted
 
@@ -29,14 +29,28 @@ def show(pet_id: uuid.UUID) -> str:
     return _page(pet_id)
 
 
+@bp.get("/pets/<uuid:pet_id>/report/pdf")
+def take(pet_id: uuid.UUID) -> Response | tuple[str, int]:
+    """Lead to the PDF that was asked for; what no page can show is said on ours."""
+    try:
+        asked = forms.read(ReportQuery)
+        with transaction() as session:
+            pet = pets.get(session, auth.account_id(), pet_id)
+        checked(reports.span_of(pet, datetime.now(UTC), first=asked.first, last=asked.last))
+    except (forms.Wrong, InvalidRequest) as error:
+        return _page(pet_id, wrong_in="take", wrong=_fields(error)), 422
+    query = asked.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return redirect(url_for("reports.read_report", pet_id=pet_id, **query), 303)
+
+
 @bp.post("/pets/<uuid:pet_id>/report")
 def share(pet_id: uuid.UUID) -> str | tuple[str, int]:
     """Make a link and show it, this once."""
     try:
         asked = forms.read(ReportLinkIn)
         token = _made(pet_id, asked)
-    except forms.Wrong as error:
-        return _page(pet_id, wrong=error.fields), 422
+    except (forms.Wrong, InvalidRequest) as error:
+        return _page(pet_id, wrong_in="share", wrong=_fields(error)), 422
     except (InputError, Conflict) as error:
         return _page(pet_id, refused=frame.told(error)), 422
     return _page(pet_id, url=f"{request.url_root}r/{token}")
@@ -52,6 +66,10 @@ def revoke(link_id: uuid.UUID) -> Response:
     return redirect(url_for("pages.report.show", pet_id=pet_id, done="link_revoked"), 303)
 
 
+def _fields(error: forms.Wrong | InvalidRequest) -> list[str]:
+    return list(error.fields or ["form"])
+
+
 def _made(pet_id: uuid.UUID, asked: ReportLinkIn) -> str:
     with transaction() as session:
         pet = pets.get(session, auth.account_id(), pet_id)
@@ -65,6 +83,7 @@ def _page(
     pet_id: uuid.UUID,
     *,
     wrong: list[str] | None = None,
+    wrong_in: str = "",
     refused: str | None = None,
     url: str | None = None,
 ) -> str:
@@ -82,9 +101,10 @@ def _page(
         now=now,
         days=DAYS,
         wrong=wrong or [],
+        wrong_in=wrong_in,
         refused=refused,
         url=url,
-        form=request.form,
+        form=forms.fields(),
     )
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from api import auth
-from api.pages import door, frame
+from api.pages import door, frame, words
 from shared import accounts, invites, sign_ins
 from shared.db import transaction
 
@@ -26,7 +26,7 @@ def show() -> str:
 def create_key() -> str:
     """Make an API key; this answer alone shows it."""
     with transaction() as session:
-        key = accounts.create_key(session, auth.account_id(), name=_name("API key"))
+        key = accounts.create_key(session, auth.account_id(), name=_name("key"))
     return _shown(key=key)
 
 
@@ -43,7 +43,7 @@ def revoke_key(key_id: uuid.UUID) -> Response:
 def create_invite() -> str:
     """Invite a person; this answer alone shows the link."""
     with transaction() as session:
-        code = invites.create(session, auth.account_id(), name=_name("Invitation"))
+        code = invites.create(session, auth.account_id(), name=_name("invite"))
     link = url_for("pages.sign_in.show_invite", _external=True, _anchor=code)
     return _shown(invite_link=link)
 
@@ -77,6 +77,7 @@ def _shown(**news: Any) -> str:  # noqa: ANN401 - what is shown once, or wrong
     return frame.show("settings.html", keys=keys, invites=waiting, browsers=browsers, **news)
 
 
-def _name(fallback: str) -> str:
-    """Read a name as people write one: without what Postgres cannot keep."""
-    return request.form.get("name", "").replace("\x00", "").strip()[:MOST_NAME] or fallback
+def _name(kind: str) -> str:
+    """Read a name as people write one, without what Postgres cannot keep; else name the kind."""
+    written = request.form.get("name", "").replace("\x00", "").strip()[:MOST_NAME]
+    return written or words.say(words.language(), f"settings.unnamed.{kind}")

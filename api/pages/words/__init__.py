@@ -9,6 +9,8 @@ from typing import Any
 from babel import Locale
 from flask import request
 
+from api.reports.words import wished
+
 HERE = Path(__file__).parent
 LANGUAGES = {"en": "English", "de": "Deutsch", "ko": "한국어"}
 DEFAULT = "en"
@@ -42,7 +44,7 @@ def language() -> str:
     chosen = request.cookies.get(COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    return request.accept_languages.best_match(LANGUAGES, DEFAULT) or DEFAULT
+    return wished(request.accept_languages, LANGUAGES, DEFAULT)
 
 
 def _form(language: str, n: object) -> str:

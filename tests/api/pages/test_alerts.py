@@ -1,5 +1,7 @@
 """Alerts on a page: seen, kept quiet with a reason, closed."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -33,11 +35,17 @@ def test_an_open_alert_is_shown_counted_and_leads_to_its_clip(browser, alert):
     page = browser.get("/alerts").text
     assert "Maja" in page
     assert "Red flag in a clip" in page
+    for id_ in re.search(r'aria-labelledby="(alert-[^"]+)"', page)[1].split():
+        assert f'id="{id_}"' in page
     assert 'class="badge">1<' in browser.get("/").text
     with transaction() as session:
         clip_id = session.get_one(type(alert), alert.id).assessment_id
     assert clip_id is not None
     assert 'href="/clips/' in page
+
+
+def test_a_red_flag_says_when_its_clip_was_filmed_and_not_only_when_it_was_found(browser, alert):
+    assert "The clip was filmed on 1 Mar" in browser.get("/alerts").text
 
 
 def test_an_alert_is_kept_quiet_with_a_reason_that_becomes_a_note(browser, alert):

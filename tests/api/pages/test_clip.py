@@ -88,6 +88,12 @@ def test_signals_and_advice_are_said_in_the_readers_language(browser, clip, lang
     assert "low tail" not in page
 
 
+def test_seconds_are_written_as_the_reader_writes_numbers(browser, clip):
+    page = browser.get(f"/clips/{clip.id}", headers={"Accept-Language": "de"}).text
+    assert "1,5–6,0 s" in page
+    assert 'data-jump="1.50"' in page
+
+
 def test_an_abstention_is_told_in_the_readers_language(browser, pet):
     clip = make_clip(pet)
     succeed(make_job(clip), ABSTAINED)
@@ -146,6 +152,18 @@ def test_how_long_the_video_is_kept_can_be_changed(browser, api, clip):
     assert "was deleted as asked" in page
     assert "Privacy and retention" not in page
     assert post(browser, clip, "retention", retention="keep").status_code == 410
+
+
+def test_the_day_on_which_a_video_goes_is_the_owners(browser, account):
+    clip = make_clip(make_pet(account, time_zone="Asia/Seoul"))
+    succeed(make_job(clip))
+    with transaction() as session:
+        set_to = (
+            "UPDATE clips SET retention = 'days',"
+            " media_expires_at = '2099-12-27T23:00Z' WHERE id = :id"
+        )
+        session.execute(text(set_to), {"id": clip.id})
+    assert "is deleted on 28 Dec 2099" in page_of(browser, f"/clips/{clip.id}")
 
 
 def test_a_deleted_clip_leaves_a_receipt(browser, clip):

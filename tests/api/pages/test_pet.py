@@ -39,8 +39,16 @@ def test_every_range_of_an_empty_history_is_shown(browser, pet, chosen):
 def test_every_range_of_a_history_is_shown(browser, pet, chosen):
     fill(pet, 60, every=2)
     page = browser.get(f"/pets/{pet.id}?range={chosen}").text
-    assert "As usual:" in page
+    assert "As usual, comparing" in page
     assert page.count('<g class="dot') > 5
+
+
+def test_a_long_range_names_the_years(browser, pet):
+    fill(pet, 400, every=4)
+    page = browser.get(f"/pets/{pet.id}?range=1y").text
+    said = re.findall(r'class="axis mid" [^>]*>([^<]+)<', page)
+    assert said
+    assert all(re.fullmatch(r"[A-Z][a-z]+ 20\d\d", one) for one in said)
 
 
 def test_a_range_without_clips_says_so(browser, pet):
@@ -56,7 +64,9 @@ def test_a_rise_is_said_first_with_how_sure_and_on_how_many_clips(browser, pet):
     page = browser.get(f"/pets/{pet.id}").text
     said = re.search(r'<h2 id="answer">(.*?)</h2>', page)[1]
     assert re.fullmatch(
-        r"Probably more tense than usual since about \d+ \w+: \d+%, \d+ clips against \d+\.", said
+        r"Probably more tense than usual since about \d+ \w+: \d+% likely,"
+        r" comparing \d+ recent clips with \d+ from before\.",
+        said,
     )
     assert "Worth a visit" in page
 
@@ -65,7 +75,7 @@ def test_the_answer_speaks_the_readers_language(browser, pet):
     fill(pet, 60)
     german = {"Accept-Language": "de"}
     page = browser.get(f"/pets/{pet.id}", headers=german).text
-    assert "Wie üblich:" in page
+    assert "Wie üblich, nach" in page
     assert "As usual" not in page
 
 
@@ -76,6 +86,19 @@ def test_a_red_flag_leads_to_the_vet_before_everything(browser, pet):
     page = browser.get(f"/pets/{pet.id}").text
     assert "Call today" in page
     assert "Distressed" in page
+
+
+def test_a_red_flag_that_was_snoozed_is_not_said_to_be_none(browser, api, pet):
+    urgent = {"code": "call_today", "text": "Call.", "urgency": "call_today"}
+    found = RESULT | {"emotion": "Distressed", "recommendation": urgent}
+    succeed(make_job(make_clip(pet, recorded_at=datetime.now(UTC))), found)
+    (alert,) = api.get(f"/v1/pets/{pet.id}/alerts").json["items"]
+    until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    quiet = {"state": "snoozed", "snoozed_until": until, "reason": "vet informed"}
+    assert api.patch(f"/v1/alerts/{alert['id']}", json=quiet).status_code == 200
+    page = browser.get(f"/pets/{pet.id}").text
+    assert "No red flag on film" not in page
+    assert "Call today" in page
 
 
 def test_nothing_ever_says_that_no_vet_is_needed(browser, pet):

@@ -23,6 +23,15 @@ def test_a_key_is_made_shown_once_and_works(app, browser):
     assert "My app" in browser.get("/settings").text
 
 
+def test_what_nobody_named_is_named_in_the_readers_language(browser):
+    browser.set_cookie("language", "de")
+    send(browser, "/settings/keys", name="")
+    send(browser, "/settings/invites", name="")
+    page = browser.get("/settings").text
+    assert '<p class="strong">API-Schlüssel</p>' in page
+    assert '<p class="strong">Einladung</p>' in page
+
+
 def test_a_key_is_revoked(app, browser, account):
     key = make_key(account)
     with transaction() as session:
@@ -72,7 +81,7 @@ def test_the_browsers_of_an_account_are_listed(app, browser, account):
 def test_the_account_is_deleted_when_somebody_means_it(browser, account):
     assert send(browser, "/settings/delete").status_code == 422
     answer = send(browser, "/settings/delete", sure="yes")
-    assert "sign_ins" in answer.text
+    assert "Signed-in browsers" in answer.text
     assert browser.get("/").status_code == 303
     with transaction() as session:
         assert session.get(Account, account.id) is None

@@ -1,5 +1,7 @@
 """The door: keys, invites, cookies, forms, and the way out."""
 
+import re
+
 import pytest
 
 from shared import accounts, invites, sign_ins
@@ -33,6 +35,32 @@ def test_a_page_leads_to_the_door_and_from_there_back_to_it(app, account):
 def test_the_door_leads_nowhere_else(app, account, there):
     entered = send(app.test_client(), "/sign-in", key=make_key(account), next=there)
     assert entered.headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/pets/luna", "/settings/keys", "/pets/"])
+def test_a_person_at_a_wrong_address_sees_a_page_and_a_program_a_problem(browser, path):
+    person = browser.get(path, headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": "de"})
+    assert person.status_code == 404
+    assert "Hier ist nichts" in person.text
+    assert "default-src 'none'" in person.headers["Content-Security-Policy"]
+    program = browser.get(path, headers={"Accept": "*/*"})
+    assert program.content_type == "application/problem+json"
+
+
+def test_who_is_not_signed_in_sees_the_page_of_a_wrong_address_too(app):
+    answer = app.test_client().get("/nowhere", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "tailtrend-form" in answer.headers["Set-Cookie"]
+
+
+def test_the_language_of_what_answers_a_form_leads_back_to_where_the_form_stood(browser):
+    told = {"csrf": form_token(browser), "name": "My app"}
+    came_from = {"Referer": "http://localhost/settings?done=saved"}
+    answer = browser.post("/settings/keys", data=told, headers=came_from)
+    there = re.search(r'name="there" value="([^"]*)"', answer.text)[1]
+    chosen = send(browser, "/language", language="de", there=there)
+    assert chosen.headers["Location"] == "/settings?done=saved"
+    assert browser.get(chosen.headers["Location"]).status_code == 200
 
 
 def test_a_cookie_is_hidden_from_scripts_and_other_sites(app, account):

@@ -7,6 +7,7 @@ from string import Formatter
 import pytest
 
 from api.pages import words
+from shared import deletions
 
 TEMPLATES = Path(words.__file__).parent.parent / "templates"
 SAID = re.compile(r"""\bt\(\s*["']([\w.]+)["']\s*[,)]""")
@@ -56,6 +57,31 @@ def test_every_name_in_a_template_is_in_the_catalogue():
     named = {name for path in TEMPLATES.rglob("*.html") for name in SAID.findall(path.read_text())}
     assert len(named) > 100
     assert {name for name in named if name not in words.catalogue(words.DEFAULT)} == set()
+
+
+def test_every_kind_of_row_in_a_receipt_has_a_word():
+    counted = re.findall(
+        r"\) AS (\w+)", deletions.ACCOUNT.count_rows.text.split("gone_alerts AS")[1]
+    )
+    assert "step_attempts" in counted
+    assert [name for name in counted if not words.knows("en", f"rows.{name}")] == []
+
+
+@pytest.mark.parametrize(
+    ("wishes", "spoken"),
+    [
+        ("de-CH,en;q=0.5", "de"),
+        ("ko-KR", "ko"),
+        ("fr,de-AT;q=0.8,en;q=0.9", "en"),
+        ("zh,ko;q=0.3", "ko"),
+        ("de;q=0,en", "en"),
+        ("*", "en"),
+        ("", "en"),
+    ],
+)
+def test_a_page_speaks_the_first_language_wished_for_that_we_speak(app, wishes, spoken):
+    page = app.test_client().get("/sign-in", headers={"Accept-Language": wishes}).text
+    assert f'<html lang="{spoken}">' in page
 
 
 @pytest.mark.parametrize(
