@@ -96,9 +96,11 @@ SELECT begins, bundle
  WHERE bundle <> before
  ORDER BY begins
 """)
+# One that was stored by code before this has no code of its sentence.
 ANSWERED = text("""
 SELECT answer FROM pet_trends
  WHERE pet_id = :pet_id AND budget_per_year = :budget AND version = :version AND local_day = :today
+   AND answer ? 'sentence_code'
 """)
 # Not when the history has changed while the answer was computed: it would say too much.
 KEEP_ANSWER = text("""

@@ -10,11 +10,10 @@ from typing import Any
 
 from api import ethogram
 from api.pages import dates, words
-from api.reports import text as report
 from shared.alerts import URGENT
 from shared.models import Alert, AlertKind
 from shared.overview import Newest
-from shared.trend import State
+from shared.trend import Sentence, State
 from shared.trend.cusum import MIN_BASELINE_SESSIONS, MIN_BASELINE_WEEKS
 from shared.trend.observations import NEGATIVE
 
@@ -53,9 +52,9 @@ class Said:
 
 def change(language: str, answer: Json) -> Said:
     """Say the trend in a word or two, and in one plain sentence with its numbers."""
-    name = report.sentence(answer)
+    name = answer["sentence_code"]
     text = words.say(language, f"state.{name}")
-    tone = TONES[State(answer["state"])]
+    tone = "maybe" if name == Sentence.CHANGED_UNSURE else TONES[State(answer["state"])]
     return Said(tone, text, words.say(language, f"headline.{name}", **_values(language, answer)))
 
 

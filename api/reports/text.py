@@ -10,8 +10,6 @@ from api import ethogram
 from api.reports.words import Words
 from shared.models import Alert, Note
 from shared.reports import Facts, Moment, SignalCount
-from shared.trend import State
-from shared.trend.answer import MAYBE_P_RISE, MAYBE_SHARE
 from shared.trend.cusum import MIN_BASELINE_SESSIONS, MIN_BASELINE_WEEKS
 
 BLANK = re.compile(r"\s+")
@@ -153,25 +151,7 @@ def answer(trend: dict[str, Any], words: Words) -> str:
         values[name] = _in_ten(rate["mean"], words) if rate is not None else NONE
     values["p_rise"] = words.likely(trend["negative"]["p_rise"] or 0.0)
     values["onset"] = _onset(trend, words)
-    return words.say(f"trend_{sentence(trend)}", **values)
-
-
-def sentence(trend: dict[str, Any]) -> str:
-    """Name the sentence that says a trend: some states have two."""
-    state, worse = State(trend["state"]), trend["worse"] or {}
-    if state is State.LEARNING and trend["n_other_bundles"]:
-        return "learning_bundle"
-    if state is State.TOO_FEW_CLIPS and worse.get("is_open"):
-        return "too_few_open"
-    is_play = state is State.MAYBE_CHANGED and trend["less_play"]["is_open"]
-    return "maybe_less_play" if is_play and not _is_near(trend) else state.value
-
-
-def _is_near(trend: dict[str, Any]) -> bool:
-    """Tell whether tense signs alone make a "maybe", as the trend itself decides it."""
-    worse, p_rise = trend["worse"], trend["negative"]["p_rise"]
-    near = worse["score"] is not None and worse["score"] >= MAYBE_SHARE * worse["threshold"]
-    return bool(worse["is_open"] or near or (p_rise or 0.0) >= MAYBE_P_RISE)
+    return words.say(f"trend_{trend['sentence_code']}", **values)
 
 
 def _in_ten(rate: float, words: Words) -> str:

@@ -20,6 +20,7 @@ from shared.trend import (
     NextClip,
     Rate,
     ReasonMix,
+    Sentence,
     State,
     Temperament,
 )
@@ -154,6 +155,7 @@ class TrendOut(BaseModel):
     """Is this getting worse? The answer, how sure it is, and what would settle it."""
 
     state: State
+    sentence_code: Sentence = Field(description="Which sentence it is, for words of your own.")
     sentence: str
     notes: list[str] = Field(description="Further sentences: bias, error rate, limits.")
     period_from: date | None

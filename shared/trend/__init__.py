@@ -4,7 +4,7 @@ Pure: numpy and scipy, no database, no settings, no clock.
 """
 
 from shared.trend.agreement import Agreement, agreement
-from shared.trend.answer import BUDGET_PER_YEAR, NextClip, State, Trend, as_json, trend
+from shared.trend.answer import BUDGET_PER_YEAR, NextClip, Sentence, State, Trend, as_json, trend
 from shared.trend.context import ReasonMix
 from shared.trend.history import Comparison, Cusum, Priors
 from shared.trend.observations import Anchor, Observation, Reason, VerdictBy
@@ -35,6 +35,7 @@ __all__ = [
     "RatePrior",
     "Reason",
     "ReasonMix",
+    "Sentence",
     "SharedHours",
     "State",
     "Summary",

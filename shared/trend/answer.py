@@ -44,6 +44,7 @@ from shared.trend.rate import IMPORTANT_RISE
 BUDGET_PER_YEAR = 0.5  # false alerts of a stable pet
 MAYBE_SHARE = 0.6  # of the threshold: worth a word, not an alert
 MAYBE_P_RISE = 0.95
+UNSURE_P = 0.5  # of an open alarm: the last weeks alone say rather no than yes
 
 
 class State(StrEnum):
@@ -54,6 +55,21 @@ class State(StrEnum):
     AS_USUAL = "as_usual"
     MAYBE_CHANGED = "maybe_changed"
     CHANGED = "changed"
+    BETTER = "better"
+
+
+class Sentence(StrEnum):
+    """Which sentence says the answer: some states have two."""
+
+    LEARNING = "learning"
+    LEARNING_BUNDLE = "learning_bundle"
+    TOO_FEW_CLIPS = "too_few_clips"
+    TOO_FEW_OPEN = "too_few_open"
+    AS_USUAL = "as_usual"
+    MAYBE_CHANGED = "maybe_changed"
+    MAYBE_LESS_PLAY = "maybe_less_play"
+    CHANGED = "changed"
+    CHANGED_UNSURE = "changed_unsure"
     BETTER = "better"
 
 
@@ -82,6 +98,7 @@ class Trend:
     """The answer about change against the pet's own anchored baseline."""
 
     state: State
+    sentence_code: Sentence
     sentence: str
     notes: tuple[str, ...]  # further sentences: the mix, the error rate, what this is not
     period_from: str | None
@@ -203,12 +220,12 @@ def _answer(
     now_window, usual_window = deciding.window_now(), deciding.window_usual()
     days = sorted(set(whole.clips.day.tolist()))
     gap, since = days_without_clips(days, whole.today)
-    sentence = _sentence(
-        state, deciding, negative, play, (worse, better, less_play), missing, counts
-    )
+    cusums = (worse, better, less_play)
+    code = _sentence_code(state, negative, cusums, counts)
     return Trend(
         state=state,
-        sentence=sentence,
+        sentence_code=code,
+        sentence=_sentence(code, state, deciding, negative, play, cusums, missing),
         notes=_notes(state, mix, routine_decides, error_rate),
         period_from=day_name(now_window[0]) if comparing else None,
         usual_from=day_name(usual_window[0]) if comparing else None,
@@ -272,21 +289,40 @@ def _missing(history: History, state: State) -> tuple[int, int]:
     return 0, 0
 
 
+def _sentence_code(
+    state: State, negative: Comparison, cusums: Sequence[Cusum | None], counts: Counts
+) -> Sentence:
+    """Choose the sentence that says the answer."""
+    if state is State.LEARNING:
+        return Sentence.LEARNING_BUNDLE if counts.n_other_bundles else Sentence.LEARNING
+    worse, _, less_play = cusums
+    assert worse is not None
+    assert less_play is not None
+    if state is State.TOO_FEW_CLIPS:
+        return Sentence.TOO_FEW_OPEN if worse.is_open else Sentence.TOO_FEW_CLIPS
+    if state is State.MAYBE_CHANGED:
+        is_play = less_play.is_open and not worse.is_open and not _is_near(worse, negative)
+        return Sentence.MAYBE_LESS_PLAY if is_play else Sentence.MAYBE_CHANGED
+    if state is State.CHANGED:
+        is_unsure = (negative.p_rise or 0.0) < UNSURE_P
+        return Sentence.CHANGED_UNSURE if is_unsure else Sentence.CHANGED
+    return Sentence(state)
+
+
 def _sentence(
+    code: Sentence,
     state: State,
     history: History,
     negative: Comparison,
     play: Comparison,
     cusums: Sequence[Cusum | None],
     missing: tuple[int, int],
-    counts: Counts,
 ) -> str:
     """Say the answer in one plain sentence."""
-    worse, better, less_play = cusums
+    worse, better, _ = cusums
     if state is State.LEARNING:
-        key = "learning_bundle" if counts.n_other_bundles else "learning"
         return texts.say(
-            key,
+            code,
             sessions=len(np.unique(history.clips.session)),
             min_sessions=MIN_BASELINE_SESSIONS,
             days=min(history.today - history.first_day, MIN_BASELINE_WEEKS * WEEK),
@@ -294,19 +330,16 @@ def _sentence(
         )
     assert worse is not None
     assert better is not None
-    assert less_play is not None
     if state is State.TOO_FEW_CLIPS:
         return texts.say(
-            "too_few_open" if worse.is_open else "too_few_clips",
+            code,
             alarmed=worse.alarmed_on or "",
             sessions=history.sessions_now(),
             period_days=PERIOD_DAYS,
             needed=missing[0],
         )
-    only_play = less_play.is_open and not worse.is_open and not _is_near(worse, negative)
-    key = "maybe_less_play" if state is State.MAYBE_CHANGED and only_play else str(state)
     onset = better.onset if state is State.BETTER else worse.onset
-    return texts.say(key, **_words(negative, play), onset=onset or "")
+    return texts.say(code, **_words(negative, play), onset=onset or "")
 
 
 def _is_near(worse: Cusum, negative: Comparison) -> bool:

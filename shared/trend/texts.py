@@ -24,6 +24,10 @@ TEXTS = {
     "changed": "Tense signs have become more frequent since about {onset}: {now} of clips lately"
     " ({now_range}, {now_clips} clips) against {usual} usually ({usual_range}, {usual_clips}"
     " clips); a rise of more than {points} points is {p_rise} likely.",
+    "changed_unsure": "Tense signs had become more frequent since about {onset}; the last weeks"
+    " alone leave it open whether they still are: {now} of clips lately ({now_range}, {now_clips}"
+    " clips) against {usual} usually ({usual_range}, {usual_clips} clips); a rise of more than"
+    " {points} points is {p_rise} likely.",
     "better": "Tense signs have become rarer since about {onset}: {now} of clips lately"
     " ({now_range}, {now_clips} clips) against {usual} usually ({usual_range}, {usual_clips}"
     " clips).",

@@ -10,6 +10,7 @@ import pytest
 import api.reports
 from api.pages import words as pages
 from api.reports.words import Language, words
+from shared.trend import Sentence
 
 FOLDER = Path(api.reports.__file__).parent / "languages"
 FORBIDDEN = re.compile(r"no vet (is )?needed|kein Tierarzt|healthy|gesund", re.IGNORECASE)
@@ -46,6 +47,14 @@ def test_numbers_are_written_as_people_of_the_language_do(language, said):
     one = words(Language(language))
     told = f"{one.decimal(2.5)} {one.likely(0.999)} {one.say('age_months', n=1)}"
     assert " ".join(told.split()) == said
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_every_answer_of_a_trend_has_its_sentence_on_pages_and_in_reports(language):
+    for code in Sentence:
+        assert catalogue(language)[f"trend_{code}"]
+        assert pages.knows(language, f"state.{code}")
+        assert pages.knows(language, f"headline.{code}")
 
 
 @pytest.mark.parametrize("language", list(Language))

@@ -149,6 +149,14 @@ def test_an_answer_of_yesterday_is_not_todays(pet):
     assert tomorrow["days_since_last_clip"] == today["days_since_last_clip"] + 1
 
 
+def test_an_answer_of_code_that_named_no_sentence_is_made_anew(pet):
+    before = served_trend(pet.id, NOW)
+    with transaction() as session:
+        forget = text("UPDATE pet_trends SET answer = answer - 'sentence_code' WHERE pet_id = :p")
+        assert session.execute(forget, {"p": pet.id}).rowcount
+    assert served_trend(pet.id, NOW) == before
+
+
 def test_an_abstention_with_numbers_says_nothing(servers):
     job = make_job()
     succeed(job, RESULT_OF_DOUBT)

@@ -64,6 +64,16 @@ def test_a_lasting_rise_is_changed_with_its_onset_near_the_truth():
     assert said.worse.score >= said.worse.threshold or said.worse.is_open
 
 
+def test_an_open_alarm_that_the_last_weeks_no_longer_bear_out_says_so():
+    calm_again = make_history(25, begin=98)
+    said = answer(make_worsening() + calm_again)
+    assert said.worse.is_open
+    assert said.negative.p_rise < 0.5
+    assert (said.state, said.sentence_code) == (State.CHANGED, "changed_unsure")
+    assert "leave it open" in said.sentence
+    assert answer(make_worsening() + calm_again[:20]).sentence_code == "changed"
+
+
 def test_a_lasting_fall_is_better():
     said = answer(make_history(70, 2) + make_history(60, 1000, begin=70)[1:])
     assert said.state is State.BETTER
