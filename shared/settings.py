@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     rate_failed_keys: int = Field(
         60, ge=1, description="Wrong API keys that one client address may send in each window."
     )
+    proxies: int = Field(
+        0,
+        ge=0,
+        description="Proxies in front of the API; so many X-Forwarded-For and -Proto are believed.",
+    )
     request_idle_s: int = Field(
         20, ge=1, description="How long the API waits for a client that neither sends nor reads."
     )
