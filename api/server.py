@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from gunicorn import util
+from gunicorn.glogging import Logger
 from gunicorn.http.body import ChunkedReader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -26,6 +27,7 @@ from shared.settings import settings
 wsgi_app = "api.app:create_app()"
 preload_app = True  # read once: the processes share it, and one that is killed is replaced at once
 worker_class = "api.server.Worker"
+logger_class = "api.server.Log"
 workers = 2
 threads = 32  # of a process; settings().poll_waiters of them may wait for jobs
 graceful_timeout = 4
@@ -55,6 +57,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().finish_request(connection, done)
         if self.pending_conns and self.pending_conns[-1] is connection:
             connection.timeout = time.monotonic() + FIRST_BYTE_S
+
+
+class Log(Logger):  # type: ignore[misc]
+    """gunicorn's lines as everybody else's: JSON, where that is asked for."""
+
+    def setup(self, chosen: Any) -> None:  # noqa: ANN401
+        super().setup(chosen)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 _lingering = threading.BoundedSemaphore(MOST_LINGERING)

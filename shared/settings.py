@@ -123,7 +123,11 @@ class Settings(BaseSettings):
         description="Let webhooks go to private addresses and plain http; for development only.",
     )
 
-    log_level: str = Field("INFO", description="Lowest level that is logged.")
+    log_level: str = Field(
+        "INFO",
+        pattern=r"^(?i:debug|info|warning|error|critical)$",
+        description="Lowest level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL.",
+    )
     log_json: bool = Field(False, description="Log one JSON object a line instead of text.")
 
 

@@ -102,3 +102,14 @@ def test_a_server_that_stops_does_not_wait_for_connections_that_idle(servers):
         started_at = time.monotonic()
         assert process.wait(20) == 0
     assert time.monotonic() - started_at < config.graceful_timeout
+
+
+def test_the_server_logs_one_json_object_a_line_where_that_is_asked_for(servers, capfd):
+    with (
+        serving(servers | {"TAILTREND_LOG_JSON": "true"}) as (process, port),
+        connected(f":{port}"),
+    ):
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    events = [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()]
+    assert any(event.startswith("Listening at") for event in events)
