@@ -62,6 +62,12 @@ def test_every_variable_is_a_setting(name):
     assert set(SERVICES[name]["environment"]) <= known
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_a_setting_in_the_env_file_reaches_every_part(name):
+    """Compose itself reads the file for `${...}` only."""
+    assert SERVICES[name]["env_file"] == [{"path": ".env", "required": False}]
+
+
 def test_no_secret_has_a_default():
     text = (ROOT / "compose.yaml").read_text()
     for secret in ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "TAILTREND_S3_SECRET_KEY"):
