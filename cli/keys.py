@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from shared import accounts, invites
 from shared.db import transaction
 from shared.errors import NotFound
+
+WIDE = 200  # columns
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys; invite people.")
 
@@ -45,12 +48,20 @@ def list_keys() -> None:
     """List every key."""
     with transaction() as session:
         rows = accounts.list_keys(session)
-    table = Table("id", "account", "name", "key", "made", "revoked")
+    whole = [Column(name, no_wrap=True) for name in ("id", "key", "made", "revoked")]
+    names = [Column(name, overflow="fold") for name in ("account", "name")]
+    table = Table(*whole, *names, box=None)
     for key, account in rows:
-        revoked = key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else ""
-        made = key.created_at.isoformat(timespec="seconds")
-        table.add_row(str(key.id), account.name, key.name, f"{key.prefix}…", made, revoked)
-    Console().print(table)
+        revoked = key.revoked_at.date().isoformat() if key.revoked_at else ""
+        made = key.created_at.date().isoformat()
+        told = [_plain(name) for name in (account.name, key.name)]
+        table.add_row(str(key.id), f"{key.prefix}…", made, revoked, *told)
+    Console(width=WIDE).print(table)  # a narrow terminal breaks its lines itself, and cuts nothing
+
+
+def _plain(name: str) -> Text:
+    """Show a name that a customer chose as it is: no markup, nothing that a terminal obeys."""
+    return Text("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in name))
 
 
 @app.command()
