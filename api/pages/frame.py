@@ -5,7 +5,6 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from flask import Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
@@ -15,8 +14,6 @@ from api.schemas.pets import known_zones
 from shared import alerts, storage
 from shared.db import transaction
 from shared.errors import TailTrendError
-
-log = structlog.get_logger()
 
 # Nothing inline and nothing from elsewhere, but for clips and stills in object storage.
 POLICY = (
@@ -125,9 +122,7 @@ def http_error(error: HTTPException) -> tuple[str, int]:
 
 def unknown_error(error: Exception) -> tuple[str, int]:
     """Show that something went wrong on our side, and log it."""
-    log.error("page_failed", exc_info=error)
-    plain = TailTrendError()
-    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, plain.code, told(plain))
+    return known_error(errors.logged(error))
 
 
 def told(error: TailTrendError) -> str:
