@@ -31,6 +31,28 @@ def test_a_client_that_idles_in_the_middle_of_a_request_is_let_go(server, accoun
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "GET /live HTTP/1.1\r\nX: ",
+        "POST /sign-in HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        "Content-Length: 90000\r\n\r\n",
+    ],
+)
+def test_a_client_that_sends_a_byte_now_and_then_is_let_go_as_well(server, head):
+    with connected(server) as client:
+        client.sendall(head.encode())
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            send_slowly(client, for_s=10)
+
+
+def send_slowly(client, *, for_s):
+    until = time.monotonic() + for_s
+    while time.monotonic() < until:
+        client.sendall(b"a")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
     ("query", "header", "status", "code"),
     [
         ("", "x" * 9000, 431, "headers_too_large"),
