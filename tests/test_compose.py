@@ -11,7 +11,9 @@ import pytest
 import yaml
 from sqlalchemy import text
 
+from api import server
 from cli import pins
+from shared import db
 from shared.db import transaction
 from shared.queue import Queue
 from shared.settings import Settings
@@ -111,6 +113,12 @@ def test_what_a_dockerfile_copies_exists_and_is_not_ignored(file):
         for source in line.split():
             assert (ROOT / source).exists()
             assert source.split("/")[0] in kept
+
+
+def test_postgres_has_connections_for_four_api_containers_and_all_else():
+    (given,) = re.findall(r"max_connections=(\d+)", " ".join(SERVICES["postgres"]["command"]))
+    others = sum(name not in ("prepare", "api") for name in OURS)
+    assert int(given) >= (4 * server.workers + others) * db.MOST_CONNECTIONS
 
 
 def test_every_volume_and_network_is_declared():
