@@ -121,6 +121,20 @@ def test_postgres_has_connections_for_four_api_containers_and_all_else():
     assert int(given) >= (4 * server.workers + others) * db.MOST_CONNECTIONS
 
 
+@pytest.mark.parametrize("file", ["api.Dockerfile", "worker.Dockerfile"])
+@pytest.mark.parametrize(("fails", "builds"), [("pip", False), ("python", True)])
+def test_an_image_needs_its_packages_and_not_that_each_file_of_them_compiles(
+    tmp_path, file, fails, builds
+):
+    """`compileall` ends with 1 over the pinned mediapipe and torch, whose tests are no 3.11."""
+    for program in ("pip", "python"):
+        (tmp_path / program).write_text(f"#!/bin/sh\nexit {int(program == fails)}\n")
+        (tmp_path / program).chmod(0o755)
+    (line,) = re.findall(r"^RUN (.*compileall.*)$", (ROOT / file).read_text(), re.MULTILINE)
+    run = subprocess.run(["/bin/sh", "-c", line], env={"PATH": str(tmp_path)})
+    assert (run.returncode == 0) == builds
+
+
 def test_every_volume_and_network_is_declared():
     for service in SERVICES.values():
         named = {volume.partition(":")[0] for volume in service.get("volumes", [])}
