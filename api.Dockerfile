@@ -3,7 +3,7 @@ FROM python:3.11-slim
 WORKDIR /app
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 COPY requirements-api.lock ./
-RUN pip install --no-cache-dir --no-deps -r requirements-api.lock && python -m compileall -q /usr/local/lib
+RUN pip install --no-cache-dir --no-deps -r requirements-api.lock && (python -m compileall -q /usr/local/lib || true)
 COPY shared/ shared/
 COPY api/ api/
 COPY cli/__init__.py cli/health.py cli/

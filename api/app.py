@@ -1,6 +1,7 @@
 """The Flask application: routes, errors, limits, OpenAPI."""
 
 from apiflask import APIFlask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import errors
 from api.intake import FORM_OVERHEAD_BYTES
@@ -24,6 +25,7 @@ from api.routes import (
     webhooks,
 )
 from shared import logs
+from shared.settings import settings
 
 BLUEPRINTS = (
     pets.bp,
@@ -69,4 +71,11 @@ def create_app() -> APIFlask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     site.register(app)
+    _believe_proxies(app, settings().proxies)
     return app
+
+
+def _believe_proxies(app: APIFlask, count: int) -> None:
+    """Take the client's address and scheme from our proxies; they pass the host on as it is."""
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]

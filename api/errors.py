@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details. The only place that knows HTTP statuses."""
 
+import errno
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import structlog
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Request, Response, current_app, jsonify
+from flask import Request, Response, current_app, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared import errors
@@ -38,6 +39,7 @@ STATUS: dict[type[TailTrendError], HTTPStatus] = {  # the nearest ancestor count
     TailTrendError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 RETRY_AFTER_S = 2
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)  # uploads that are larger than memory lie on it meanwhile
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 CODE_OF_STATUS = {  # what Flask, Werkzeug and the validation raise
     HTTPStatus.BAD_REQUEST: errors.RequestMalformed.code,
@@ -129,8 +131,17 @@ def _too_deep_problem(_: RecursionError) -> Response:
 
 
 def _unknown_problem(error: Exception) -> Response:
-    log.error("request_failed", exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, TailTrendError.code, TailTrendError().detail)
+    return _known_problem(logged(error))
+
+
+def logged(error: Exception) -> TailTrendError:
+    """Log what nobody foresaw, and give what to tell of it.
+
+    The route is named, not the path: a report's link is a secret.
+    """
+    log.error("request_failed", method=request.method, route=str(request.url_rule), exc_info=error)
+    is_full = isinstance(error, OSError) and error.errno in DISK_FULL
+    return errors.DiskFull() if is_full else TailTrendError()
 
 
 def _http_problem(error: HTTPError) -> Response:

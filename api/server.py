@@ -1,6 +1,7 @@
 """What gunicorn reads (`-c python:api.server`): processes, limits, patience with slow clients."""
 
 import contextlib
+import errno
 import json
 import logging
 import socket
@@ -12,7 +13,10 @@ from functools import partial
 from typing import Any
 
 from gunicorn import util
+from gunicorn.glogging import Logger
+from gunicorn.http import parser
 from gunicorn.http.body import ChunkedReader
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from api import throttle
@@ -26,6 +30,7 @@ from shared.settings import settings
 wsgi_app = "api.app:create_app()"
 preload_app = True  # read once: the processes share it, and one that is killed is replaced at once
 worker_class = "api.server.Worker"
+logger_class = "api.server.Log"
 workers = 2
 threads = 32  # of a process; settings().poll_waiters of them may wait for jobs
 graceful_timeout = 4
@@ -40,6 +45,7 @@ keepalive = 75  # seconds
 FIRST_BYTE_S = 2.0  # of a connection that has said nothing yet; such count against those accepted
 PASSED_OVER_BYTES = 64 * 1024  # of a body that nobody read; above, gunicorn closes the connection
 MOST_LINGERING = 64
+LEAST_BYTES_A_S = 1000  # of a client in the middle of a request, while we wait for it
 REFUSALS: tuple[type[TailTrendError], ...] = (LineTooLong, HeadersTooLarge, TailTrendError)
 
 
@@ -56,6 +62,35 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if self.pending_conns and self.pending_conns[-1] is connection:
             connection.timeout = time.monotonic() + FIRST_BYTE_S
 
+
+class Log(Logger):  # type: ignore[misc]
+    """gunicorn's lines as everybody else's: JSON, where that is asked for."""
+
+    def setup(self, chosen: Any) -> None:  # noqa: ANN401
+        super().setup(chosen)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+class Reader(SocketUnreader):  # type: ignore[misc]
+    """Reads from a client that may keep a thread waiting for as long as what it sends is worth.
+
+    A byte now and then would never be silent for long: 64 such clients made the API deaf for hours.
+    """
+
+    waited_s, received = 0.0, 0
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        asked_at = time.monotonic()
+        data: bytes = super().chunk(size_hint)
+        self.waited_s += time.monotonic() - asked_at
+        self.received += len(data)
+        if self.waited_s > settings().request_idle_s + self.received / LEAST_BYTES_A_S:
+            raise BlockingIOError(errno.EAGAIN, "the client is too slow")  # as one that is silent
+        return data
+
+
+parser.SocketUnreader = Reader
 
 _lingering = threading.BoundedSemaphore(MOST_LINGERING)
 

@@ -12,7 +12,7 @@ from shared.errors import TailTrendError
 from shared.memory import reading
 
 COMMANDS = (
-    *("up", "demo", "analyze", "prepare", "health", "psql"),
+    *("up", "demo", "analyze", "prepare", "health", "orphans", "psql"),
     *("keys", "models", "export", "train", "labels", "evaluate"),
 )
 

@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from cli.localstack.errors import CannotStart
@@ -13,10 +14,17 @@ from shared import db
 from shared.errors import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+IN_USE = (
+    "A migration gave up ({reason}): a long transaction or a backup has its tables in use."
+    " Nothing of it was done, and what runs goes on; try it again."
+)
 
 
 def upgrade() -> None:
-    """Run the missing migrations. Raises CannotStart when the database is ahead of this code."""
+    """Run the missing migrations. Raises CannotStart, DatabaseUnavailable.
+
+    A database that is ahead of this code is left alone.
+    """
     config = Config()  # not pyproject.toml, which an installed package does not have
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:
@@ -26,6 +34,8 @@ def upgrade() -> None:
         raise CannotStart("TAILTREND_DATABASE_URL is not the URL of a database.") from error
     except OperationalError as error:
         reason = str(error.orig).splitlines()[0]
+        if isinstance(error.orig, (LockNotAvailable, QueryCanceled)):
+            raise CannotStart(IN_USE.format(reason=reason)) from error
         raise DatabaseUnavailable(f"The database does not answer: {reason}") from error
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select, text, update
 from sqlalchemy.orm import Session
 
-from shared import deletions, pets, ways
+from shared import deletions, invites, pets, sign_ins, ways
 from shared.deletions import Receipt
 from shared.errors import KeyInvalid, NotFound
 from shared.models import Account, ApiKey
@@ -109,6 +109,18 @@ def revoke_key(session: Session, key_id: uuid.UUID) -> None:
     )
     if revoked.first() is None:
         raise NotFound("There is no live key with this id.")
+
+
+def shut(session: Session, account_id: uuid.UUID) -> int:
+    """Let nobody in any more: revoke keys, sign browsers out, take invites back; count the keys.
+
+    A browser that an invite let in outlives every key, and may make new ones.
+    """
+    live = update(ApiKey).where(ApiKey.account_id == account_id, ApiKey.revoked_at.is_(None))
+    revoked = session.scalars(live.values(revoked_at=func.now()).returning(ApiKey.id)).all()
+    sign_ins.end_all(session, account_id)
+    invites.withdraw_all(session, account_id)
+    return len(revoked)
 
 
 def ensure_local_key(session: Session, existing: str | None) -> str:

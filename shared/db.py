@@ -34,6 +34,9 @@ SESSION = {
     "idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT_MS,
     "timezone": "UTC",
 }
+# A server that vanished without a word is noticed by the kernel, within a lease: else whoever waits
+# for its answer waits for two hours, each with a thread.
+SILENCE = {"keepalives_idle": 5, "keepalives_interval": 5, "tcp_user_timeout": 20_000}  # s, s, ms
 POOL_SIZE, MOST_CONNECTIONS = 16, 40
 PING_AFTER_S = 0.2  # no Postgres restarts faster than that
 
@@ -51,6 +54,7 @@ def engine() -> Engine:
         pool_use_lifo=True,  # few connections stay in use, and need no ping
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
+            **SILENCE,
             "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
         },
     )

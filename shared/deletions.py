@@ -12,9 +12,19 @@ INSERT INTO deletions (prefix, due_at) VALUES (:prefix, now() + make_interval(se
 ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
 """)
 MEDIA, RAW = "media", "raw"  # what a clip's and an upload's folder always hold
+ROOTS = ("clips/", "uploads/", "artifacts/")
 MOST_STILLS = 3
 STILLS = tuple(f"{MEDIA}.moment-{n}.jpg" for n in range(1, MOST_STILLS + 1))  # beside the media
 FORGET = text("DELETE FROM deletions WHERE prefix = :prefix RETURNING prefix")
+# Whatever is put is known before: its row is there, or its deletion is owed.
+UNKNOWN = text("""
+SELECT folder FROM unnest(CAST(:folders AS text[]), CAST(:ids AS uuid[])) AS stored (folder, id)
+ WHERE NOT EXISTS (SELECT FROM clips WHERE clips.id = stored.id)
+   AND NOT EXISTS (SELECT FROM uploads WHERE uploads.id = stored.id)
+   AND NOT EXISTS (SELECT FROM jobs WHERE jobs.id = stored.id)
+   AND NOT EXISTS (SELECT FROM deletions WHERE prefix IN (folder, folder || :media, folder || :raw))
+ ORDER BY folder
+""")
 TAKE_DUE = text("""
 DELETE FROM deletions
  WHERE prefix IN (SELECT prefix FROM deletions WHERE due_at <= now()
@@ -149,6 +159,21 @@ def receipt(session: Session, what: Doomed, row_id: uuid.UUID) -> Receipt:
 def forget(session: Session, prefix: str) -> bool:
     """Take an owed deletion back; False when it is too late."""
     return session.execute(FORGET, {"prefix": prefix}).first() is not None
+
+
+def unknown(session: Session, folders: list[str]) -> list[str]:
+    """Choose the folders of clips, uploads and jobs that no row knows and no deletion awaits."""
+    ids = {folder: _id_of(folder) for folder in folders}
+    ours = [folder for folder, id_ in ids.items() if id_ is not None]
+    values = {"folders": ours, "ids": [ids[folder] for folder in ours], "media": MEDIA, "raw": RAW}
+    return list(session.scalars(UNKNOWN, values))
+
+
+def _id_of(folder: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(folder.split("/")[1])
+    except ValueError:
+        return None
 
 
 def take_due(session: Session, *, most: int) -> list[str]:

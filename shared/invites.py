@@ -5,7 +5,7 @@ import secrets
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.errors import InviteInvalid, NotFound
@@ -59,6 +59,12 @@ def withdraw(session: Session, account_id: uuid.UUID, invite_id: uuid.UUID) -> N
     if found is None:
         raise NotFound
     session.delete(found)
+
+
+def withdraw_all(session: Session, account_id: uuid.UUID) -> None:
+    """Take every invite of an account back that is not used."""
+    unused = delete(Invite).where(Invite.account_id == account_id, Invite.used_at.is_(None))
+    session.execute(unused)
 
 
 def _digest(code: str) -> bytes:

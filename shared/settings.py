@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     rate_failed_keys: int = Field(
         60, ge=1, description="Wrong API keys that one client address may send in each window."
     )
+    proxies: int = Field(
+        0,
+        ge=0,
+        description="Proxies in front of the API; so many X-Forwarded-For and -Proto are believed.",
+    )
     request_idle_s: int = Field(
         20, ge=1, description="How long the API waits for a client that neither sends nor reads."
     )
@@ -118,7 +123,11 @@ class Settings(BaseSettings):
         description="Let webhooks go to private addresses and plain http; for development only.",
     )
 
-    log_level: str = Field("INFO", description="Lowest level that is logged.")
+    log_level: str = Field(
+        "INFO",
+        pattern=r"^(?i:debug|info|warning|error|critical)$",
+        description="Lowest level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL.",
+    )
     log_json: bool = Field(False, description="Log one JSON object a line instead of text.")
 
 

@@ -185,6 +185,14 @@ def delete_prefix(prefix: str) -> None:
                 client().delete_object(Bucket=settings().s3_bucket, Key=item["Key"])
 
 
+def folders(prefix: str) -> Iterator[list[str]]:
+    """List the folders directly below a prefix, in pages."""
+    with _translated():
+        pages = client().get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=settings().s3_bucket, Prefix=prefix, Delimiter="/"):
+            yield [found["Prefix"] for found in page.get("CommonPrefixes", [])]
+
+
 def _drop_parts(prefix: str) -> None:
     pages = client().get_paginator("list_multipart_uploads")
     for page in pages.paginate(Bucket=settings().s3_bucket, Prefix=prefix):

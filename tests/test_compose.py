@@ -11,7 +11,9 @@ import pytest
 import yaml
 from sqlalchemy import text
 
+from api import server
 from cli import pins
+from shared import db
 from shared.db import transaction
 from shared.queue import Queue
 from shared.settings import Settings
@@ -62,6 +64,12 @@ def test_every_variable_is_a_setting(name):
     assert set(SERVICES[name]["environment"]) <= known
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_a_setting_in_the_env_file_reaches_every_part(name):
+    """Compose itself reads the file for `${...}` only."""
+    assert SERVICES[name]["env_file"] == [{"path": ".env", "required": False}]
+
+
 def test_no_secret_has_a_default():
     text = (ROOT / "compose.yaml").read_text()
     for secret in ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "TAILTREND_S3_SECRET_KEY"):
@@ -105,6 +113,26 @@ def test_what_a_dockerfile_copies_exists_and_is_not_ignored(file):
         for source in line.split():
             assert (ROOT / source).exists()
             assert source.split("/")[0] in kept
+
+
+def test_postgres_has_connections_for_four_api_containers_and_all_else():
+    (given,) = re.findall(r"max_connections=(\d+)", " ".join(SERVICES["postgres"]["command"]))
+    others = sum(name not in ("prepare", "api") for name in OURS)
+    assert int(given) >= (4 * server.workers + others) * db.MOST_CONNECTIONS
+
+
+@pytest.mark.parametrize("file", ["api.Dockerfile", "worker.Dockerfile"])
+@pytest.mark.parametrize(("fails", "builds"), [("pip", False), ("python", True)])
+def test_an_image_needs_its_packages_and_not_that_each_file_of_them_compiles(
+    tmp_path, file, fails, builds
+):
+    """`compileall` ends with 1 over the pinned mediapipe and torch, whose tests are no 3.11."""
+    for program in ("pip", "python"):
+        (tmp_path / program).write_text(f"#!/bin/sh\nexit {int(program == fails)}\n")
+        (tmp_path / program).chmod(0o755)
+    (line,) = re.findall(r"^RUN (.*compileall.*)$", (ROOT / file).read_text(), re.MULTILINE)
+    run = subprocess.run(["/bin/sh", "-c", line], env={"PATH": str(tmp_path)})
+    assert (run.returncode == 0) == builds
 
 
 def test_every_volume_and_network_is_declared():

@@ -9,6 +9,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
+from cli import schema
+from cli.localstack.errors import CannotStart
 from shared.settings import settings
 
 ROOT = Path(__file__).parent.parent
@@ -69,3 +71,17 @@ def test_every_step_can_be_taken_back_and_again(empty_database):
 def test_no_migration_imports_the_models():
     for path in (ROOT / "migrations" / "versions").glob("*.py"):
         assert "from shared" not in path.read_text(), path.name
+
+
+def test_a_migration_that_waits_for_a_table_in_vain_says_so_and_can_be_tried_again(
+    empty_database,
+):
+    command.upgrade(CONFIG, "0011")
+    other = create_engine(empty_database)
+    with other.connect() as connection:
+        connection.execute(text("LOCK TABLE summaries IN ACCESS SHARE MODE"))
+        with pytest.raises(CannotStart, match=r"lock timeout.*in use"):
+            schema.upgrade()
+    other.dispose()
+    schema.upgrade()
+    command.check(CONFIG)

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -109,7 +110,7 @@ def follow_histories() -> None:
     for pet_id in pet_ids:
         if time.monotonic() > until:
             break
-        _follow(pet_id)
+        _attempt(_follow, pet_id=pet_id)
     with transaction() as session:
         alerts.push_due(session)
 
@@ -151,10 +152,21 @@ class Sweeper:
     def _run(self) -> None:
         while not self._stopped.wait(settings().sweep_interval_s * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
             for part in (repair_jobs, repair_rings, delete_objects, follow_histories):
-                try:
-                    part()
-                except TailTrendError as error:
-                    log.warning("sweep_incomplete", part=part.__name__, why=error.detail)
+                _attempt(part)
+
+
+def _attempt(part: Callable[..., None], **about: uuid.UUID) -> None:
+    """Do a part; what goes wrong in it costs neither the other parts nor the next sweep.
+
+    Whatever it raises: nobody starts this thread again, and the process goes on without it.
+    """
+    try:
+        part(**about)
+    except TailTrendError as error:
+        log.warning("sweep_incomplete", part=part.__name__, why=error.detail)
+    except Exception:
+        said = {name: str(value) for name, value in about.items()}
+        log.exception("sweep_failed", part=part.__name__, **said)
 
 
 def main() -> None:

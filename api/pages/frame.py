@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import structlog
 from flask import Response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
@@ -16,8 +15,6 @@ from api.schemas.pets import known_zones
 from shared import alerts, storage
 from shared.db import transaction
 from shared.errors import TailTrendError
-
-log = structlog.get_logger()
 
 # Nothing inline and nothing from elsewhere, but for clips and stills in object storage.
 POLICY = (
@@ -136,9 +133,7 @@ def http_error(error: HTTPException) -> tuple[str, int]:
 
 def unknown_error(error: Exception) -> tuple[str, int]:
     """Show that something went wrong on our side, and log it."""
-    log.error("page_failed", exc_info=error)
-    plain = TailTrendError()
-    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, plain.code, told(plain))
+    return known_error(errors.logged(error))
 
 
 def told(error: TailTrendError) -> str:

@@ -1,6 +1,8 @@
 """What operators and load balancers ask; needs no key and shows nothing of any account."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +18,12 @@ from shared.settings import settings
 bp = APIBlueprint("service", __name__, tag="service")
 
 NEEDED: dict[str, Callable[[], Any]] = {"database": db.ping, "storage": storage.ping}
+
+ANSWER_WITHIN_S = 3.0  # whoever asks seldom waits for more than five
+TIMEOUT = "timeout"
+
+# A check that hangs keeps threads of its own, not those that answer requests or make the others.
+_asking: dict[str, ThreadPoolExecutor] = defaultdict(lambda: ThreadPoolExecutor(max_workers=2))
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
 FIGURES: Any = {
@@ -43,25 +51,37 @@ def ready() -> Response:
 
     The broker is reported and not needed: without it jobs wait in the database.
     """
-    checks = {name: _try(check) for name, check in NEEDED.items()}
+    asked = _ask(NEEDED | {"broker": queue.lengths, "backlog": _backlog})
+    checks = {name: _said(asked[name]) for name in NEEDED}
     is_ready = all(said == "ok" for said in checks.values())
     state = ReadyOut(
         status="ok" if is_ready else "unavailable",
         **checks,
-        broker=_try(queue.lengths),
+        broker=_said(asked["broker"]),
         webhook_allow_private=settings().webhook_allow_private,
-        backlog=_backlog() if checks["database"] == "ok" else None,
+        backlog=asked["backlog"].result() if _said(asked["backlog"]) == "ok" else None,
     )
     response = jsonify(state.model_dump())
     response.status_code = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
     return response
 
 
-def _try(check: Callable[[], Any]) -> str:
-    try:
-        check()
-    except TailTrendError as error:
+def _ask(checks: Mapping[str, Callable[[], Any]]) -> dict[str, Future[Any]]:
+    """Make the checks beside each other, and wait for none that hangs."""
+    asked = {name: _asking[name].submit(check) for name, check in checks.items()}
+    for late in wait(asked.values(), ANSWER_WITHIN_S).not_done:
+        late.cancel()
+    return asked
+
+
+def _said(asked: Future[Any]) -> str:
+    if asked.cancelled() or not asked.done():
+        return TIMEOUT
+    error = asked.exception()
+    if isinstance(error, TailTrendError):
         return error.code
+    if error is not None:
+        raise error
     return "ok"
 
 

@@ -28,7 +28,7 @@ class BacklogOut(BaseModel):
 
 
 class ReadyOut(BaseModel):
-    """Each dependency as `ok` or the code of what is wrong."""
+    """Each dependency as `ok`, the code of what is wrong, or `timeout` where it does not answer."""
 
     status: Literal["ok", "unavailable"]
     database: str

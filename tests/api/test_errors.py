@@ -1,10 +1,13 @@
 """Every error is a problem document, whatever raised it."""
 
+import errno
 from io import BytesIO
 
 import pytest
+from structlog.testing import capture_logs
 
 from api.errors import kind_of, kinds, status_of
+from api.pages import door
 from shared import errors
 from shared.errors import TailTrendError
 from tests.factories import make_pet
@@ -91,6 +94,41 @@ def test_a_bug_is_a_500_that_tells_nothing_of_itself(app, monkeypatch):
     answer = app.test_client().get("/live")
     assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
     assert b"ZeroDivision" not in answer.data
+
+
+def test_a_bug_is_logged_with_its_route_and_not_with_what_the_path_holds(app, monkeypatch):
+    def fail(token):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(app.view_functions, "shared_reports.show", fail)
+    with capture_logs() as told:
+        app.test_client().get("/r/a-secret")
+    (line,) = told
+    assert (line["method"], line["route"]) == ("GET", "/r/<token>")
+    assert "a-secret" not in str(line)
+
+
+@pytest.fixture
+def full_disk(app, monkeypatch):
+    """Let a route and a page find the disk full, as an upload that is larger than memory may."""
+
+    def fail(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("clips.list_clips", "pages.sign_in.show"):
+        monkeypatch.setitem(app.view_functions, name, door.open_to_all(fail))
+
+
+def test_a_full_disk_asks_the_client_to_come_again(api, full_disk):
+    answer = api.get("/v1/clips")
+    assert (answer.status_code, answer.json["code"]) == (503, "disk_full")
+    assert answer.headers["Retry-After"]
+
+
+def test_a_page_says_that_the_disk_is_full(app, full_disk):
+    answer = app.test_client().get("/sign-in")
+    assert answer.status_code == 503
+    assert "disk is full" in answer.text
 
 
 def test_every_code_belongs_to_one_error():

@@ -31,6 +31,28 @@ def test_a_client_that_idles_in_the_middle_of_a_request_is_let_go(server, accoun
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "GET /live HTTP/1.1\r\nX: ",
+        "POST /sign-in HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        "Content-Length: 90000\r\n\r\n",
+    ],
+)
+def test_a_client_that_sends_a_byte_now_and_then_is_let_go_as_well(server, head):
+    with connected(server) as client:
+        client.sendall(head.encode())
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            send_slowly(client, for_s=10)
+
+
+def send_slowly(client, *, for_s):
+    until = time.monotonic() + for_s
+    while time.monotonic() < until:
+        client.sendall(b"a")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
     ("query", "header", "status", "code"),
     [
         ("", "x" * 9000, 431, "headers_too_large"),
@@ -102,3 +124,14 @@ def test_a_server_that_stops_does_not_wait_for_connections_that_idle(servers):
         started_at = time.monotonic()
         assert process.wait(20) == 0
     assert time.monotonic() - started_at < config.graceful_timeout
+
+
+def test_the_server_logs_one_json_object_a_line_where_that_is_asked_for(servers, capfd):
+    with (
+        serving(servers | {"TAILTREND_LOG_JSON": "true"}) as (process, port),
+        connected(f":{port}"),
+    ):
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    events = [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()]
+    assert any(event.startswith("Listening at") for event in events)

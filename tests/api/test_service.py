@@ -1,7 +1,10 @@
 """What load balancers and operators ask."""
 
+import threading
+
 import pytest
 
+from api.routes import service
 from tests.factories import make_clip, make_job
 
 
@@ -30,6 +33,22 @@ def test_ready_does_not_need_the_broker(app, without):
     with without("broker"):
         answer = app.test_client().get("/ready")
     assert (answer.status_code, answer.json["broker"]) == (200, "broker_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("dependency", "other"), [("database", "storage"), ("storage", "database")]
+)
+def test_ready_waits_for_no_dependency_that_hangs(app, monkeypatch, dependency, other):
+    goes_on = threading.Event()
+    monkeypatch.setattr(service, "ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setitem(service.NEEDED, dependency, goes_on.wait)
+    try:
+        answers = [app.test_client().get("/ready") for _ in range(4)]  # more than it has threads
+    finally:
+        goes_on.set()
+    assert {answer.status_code for answer in answers} == {503}
+    assert {answer.json[dependency] for answer in answers} == {"timeout"}
+    assert {answer.json[other] for answer in answers} == {"ok"}
 
 
 def test_metrics_are_prometheus_text(app):

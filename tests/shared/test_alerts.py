@@ -200,3 +200,12 @@ def test_a_pet_that_is_gone_is_not_followed(pet):
         session.delete(session.get_one(Pet, pet.id))
     assert owed() == 0
     follow_histories()
+
+
+def test_a_pet_whose_trend_fails_holds_up_no_other_pet():
+    broken, sound = make_pet(time_zone="No/Where"), make_pet()
+    for pet in (broken, sound):  # in this order, from the one that has waited longest
+        assess(pet, TODAY, CALM)
+    follow_histories()
+    with transaction() as session:
+        assert session.scalars(text("SELECT pet_id FROM trends_owed")).all() == [broken.id]

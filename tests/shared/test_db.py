@@ -1,8 +1,10 @@
 """The way to a session: what it commits, and what it makes of Postgres's errors."""
 
+import os
+import socket
 import threading
 import uuid
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import psycopg
 import pytest
@@ -12,6 +14,7 @@ from shared import accounts, clips, db, jobs, pets, ways
 from shared.db import transaction
 from shared.errors import DatabaseUnavailable, NotFound
 from shared.models import Account, Pet
+from shared.settings import Settings
 from tests.factories import make_account, make_clip, make_pet
 
 
@@ -29,6 +32,15 @@ def test_a_block_that_ends_commits_and_one_that_raises_does_not():
 def test_a_database_that_is_away_is_an_error_of_ours(without):
     with without("database"), pytest.raises(DatabaseUnavailable):
         db.ping()
+
+
+def test_a_server_that_vanishes_without_a_word_is_noticed_within_a_lease(servers):
+    connection = db.engine().raw_connection()
+    with closing(connection), socket.socket(fileno=os.dup(connection.fileno())) as ours:
+        noticed_ms = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        asked_after_s = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    assert 0 < noticed_ms < 1000 * Settings().lease_s
+    assert asked_after_s * 1000 < noticed_ms
 
 
 def test_a_connection_that_postgres_ends_costs_only_its_own_transaction():

@@ -74,6 +74,7 @@ def test_secrets_have_no_default_and_are_not_printed(monkeypatch):
         ("MAX_UPLOAD_MB", "-1"),
         ("POLL_WAITERS", "-1"),
         ("BUNDLES", '["a"]'),
+        ("LOG_LEVEL", "VERBOSE"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(monkeypatch, name, value):

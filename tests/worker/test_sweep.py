@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 import uuid
 
 import pytest
@@ -174,3 +175,35 @@ def test_media_is_deleted_though_the_listing_has_lost_it(submit, small_clip, tmp
     sweep.delete_objects()
     with pytest.raises(MediaMissing):
         storage.get(clip.storage_key, tmp_path / "gone")
+
+
+# --- what goes wrong in it -------------------------------------------------------------------
+
+
+def is_owed(prefix):
+    with transaction() as session:
+        found = text("SELECT 1 FROM deletions WHERE prefix = :prefix")
+        return session.scalar(found, {"prefix": prefix}) is not None
+
+
+def test_an_error_that_nobody_foresaw_ends_neither_the_sweep_nor_its_other_parts(
+    setting, monkeypatch
+):
+    failures = []
+
+    def fail():
+        failures.append("unforeseen")
+        raise KeyError(*failures)
+
+    monkeypatch.setattr(sweep, "repair_jobs", fail)
+    setting(sweep_interval_s=0.05)
+    key, sweeper = f"artifacts/{uuid.uuid4()}", sweep.Sweeper()
+    with transaction() as session:
+        deletions.owe(session, key)
+    sweeper.start()
+    deadline = time.monotonic() + 10
+    while (len(failures) < 2 or is_owed(key)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    sweeper.stop()
+    assert len(failures) >= 2
+    assert not is_owed(key)
