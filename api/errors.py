@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem details. The only place that knows HTTP statuses."""
 
-import errno
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -39,7 +38,6 @@ STATUS: dict[type[TailTrendError], HTTPStatus] = {  # the nearest ancestor count
     TailTrendError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 RETRY_AFTER_S = 2
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)  # uploads that are larger than memory lie on it meanwhile
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 CODE_OF_STATUS = {  # what Flask, Werkzeug and the validation raise
     HTTPStatus.BAD_REQUEST: errors.RequestMalformed.code,
@@ -140,8 +138,9 @@ def logged(error: Exception) -> TailTrendError:
     The route is named, not the path: a report's link is a secret.
     """
     log.error("request_failed", method=request.method, route=str(request.url_rule), exc_info=error)
-    is_full = isinstance(error, OSError) and error.errno in DISK_FULL
-    return errors.DiskFull() if is_full else TailTrendError()
+    if isinstance(error, OSError) and error.errno in errors.DiskFull.ERRNOS:
+        return errors.DiskFull()  # uploads that are larger than memory lie on it meanwhile
+    return TailTrendError()
 
 
 def _http_problem(error: HTTPError) -> Response:

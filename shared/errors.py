@@ -26,6 +26,7 @@ A class's docstring is its default message, written for the caller; its `code` i
 same in an API answer, in `jobs.error_code` and in `tailtrend analyze --json`.
 """
 
+import errno
 import inspect
 from typing import ClassVar
 
@@ -367,6 +368,7 @@ class DiskFull(TransientError):
     """The server's disk is full at the moment."""
 
     code = "disk_full"
+    ERRNOS = (errno.ENOSPC, errno.EDQUOT)  # of the OSError that means it
 
 
 class BrokerUnavailable(TransientError):

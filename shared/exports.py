@@ -47,6 +47,11 @@ PARTS = {
         " FROM notes WHERE pet_id = :pet_id ORDER BY at, id",
         "alerts": "SELECT id, assessment_id, kind, step, state, reason, opened_at, snoozed_until,"
         " closed_at, over_at, pushed_at FROM alerts WHERE pet_id = :pet_id ORDER BY id",
+        "report_links": "SELECT id, name, question, language, first, last, created_at, expires_at,"
+        " revoked_at FROM report_links WHERE pet_id = :pet_id ORDER BY id",
+        "report_views": "SELECT report_views.id, link_id, at, form, network, agent"
+        " FROM report_views JOIN report_links ON report_links.id = link_id"
+        " WHERE pet_id = :pet_id ORDER BY report_views.id",
     }.items()
 }
 TABLE = text("""

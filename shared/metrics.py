@@ -26,6 +26,12 @@ SELECT (SELECT count(*) FROM unfinished WHERE status = 'queued') AS jobs_queued,
           FROM (SELECT finished_at FROM delivery_attempts ORDER BY id DESC LIMIT 20) latest)
            AS last_delivery_attempt_s
 """)
+# Of the jobs made lately: their ids begin with the time, so their key finds them.
+LATELY = text("""
+SELECT status::text AS status, coalesce(error_code, '') AS code, count(*) AS n
+  FROM jobs WHERE id > uuidv7(interval '-10 minutes')
+ GROUP BY 1, 2
+""")
 MEANING = {
     "jobs_queued": "Jobs that wait for a worker or for their retry.",
     "jobs_running": "Jobs that a worker holds.",
@@ -75,4 +81,8 @@ def exposition(session: Session) -> bytes:
     registry = CollectorRegistry()
     for name, value in figures(session).items():
         Gauge(f"tailtrend_{name}", MEANING[name], registry=registry).set(value)
+    said = "Jobs made in the last ten minutes, by what became of them and the error's code."
+    lately = Gauge("tailtrend_jobs_lately", said, ["status", "code"], registry=registry)
+    for row in session.execute(LATELY):
+        lately.labels(row.status, row.code).set(row.n)
     return generate_latest(registry)

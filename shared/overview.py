@@ -72,6 +72,7 @@ class Overview:
     around_week: Around
     newest: Newest | None
     open_alerts: list[Alert]
+    flagged: Assessment | None  # the clip filmed last that an open red flag is about
     pattern: list[Cell]
     periods: Periods
 
@@ -106,6 +107,8 @@ def read(
     """Read a pet's page: its history in `span`, and the days of one week besides."""
     history.fold(session, pet)
     trend = history.trend(session, pet, now=now)
+    alarms = open_alerts(session, [pet.id])
+    flagged = alerts.assessments_of(session, alarms).values()
     return Overview(
         trend=trend,
         items=history.summaries(session, pet, bucket, span),
@@ -113,7 +116,8 @@ def read(
         week=history.summaries(session, pet, Bucket.DAY, week),
         around_week=around(session, pet, Bucket.DAY, week),
         newest=newest(session, [pet.id]).get(pet.id),
-        open_alerts=open_alerts(session, [pet.id]),
+        open_alerts=alarms,
+        flagged=max(flagged, key=lambda one: one.recorded_at, default=None),
         pattern=patterns.pattern(session, pet, span, bundle=trend["bundle_id"]),
         periods=patterns.periods(session, pet, history.today(pet, now), trend["bundle_id"]),
     )

@@ -4,7 +4,6 @@ Runs under limits on CPU time, memory and written bytes. Knows no database, queu
 """
 
 import ctypes
-import errno
 import json
 import os
 import resource
@@ -62,7 +61,7 @@ def measure(
     except TailTrendError as error:
         answer(error=error.code, detail=error.detail)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in DiskFull.ERRNOS:
             raise
         answer(error=DiskFull.code, detail=DiskFull().detail)
     except MemoryError:

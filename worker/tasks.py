@@ -1,6 +1,5 @@
 """The three steps as tasks: claim, run, record. What is retried is decided here only."""
 
-import errno
 import os
 import socket
 import uuid
@@ -22,7 +21,6 @@ from worker.pipeline.extract import ArtifactInvalid
 from worker.steps import Work
 
 STEP_BACK_S = 10.0
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 log = structlog.get_logger()
 
@@ -77,6 +75,7 @@ def _settle(lease: Lease, heartbeat: Heartbeat, served: frozenset[Step]) -> None
     except InputError as error:
         with transaction() as session:
             jobs.fail(session, lease, error)
+        log.info("job_failed", code=error.code)
     except Exception as error:
         log.warning("step_failed", exc_info=True)
         with transaction() as session:
@@ -90,7 +89,7 @@ def _folder() -> Iterator[Path]:
         with folders.folder() as folder:
             yield folder
     except OSError as error:
-        if error.errno not in DISK_FULL:
+        if error.errno not in DiskFull.ERRNOS:
             raise
         raise DiskFull from error
 
@@ -111,6 +110,7 @@ def _run(work: Work, served: frozenset[Step]) -> None:
     alone = single if jobs.succeeds_alone(result, shadow) else transaction
     with alone() as way:
         jobs.succeed(way, work.lease, result, shadow=shadow)
+    log.info("job_succeeded")
 
 
 def _keep_stills(work: Work, paths: list[Path]) -> None:

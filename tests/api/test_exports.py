@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import text
@@ -38,6 +39,8 @@ def full(api, pet):
     note = {"at": days_ago(1).isoformat(), "text": "=cmd|' /C calc'!A0"}
     api.post(f"/v1/pets/{pet.id}/notes", json=note)
     api.post(f"/v1/pets/{pet.id}/baseline", json={"reason": "new home"})
+    link = api.post(f"/v1/pets/{pet.id}/report-links", json={"name": "Dr. Kim"}).json
+    assert api.get(urlsplit(link["url"]).path).status_code == 200
     stored_summaries(pet.id)
     served_trend(pet.id)
     return pet
@@ -58,7 +61,10 @@ def test_a_json_export_holds_everything_about_a_pet(api, full):
         "baselines": 1,
         "notes": 1,
         "alerts": 0,
+        "report_links": 1,
+        "report_views": 1,
     }
+    assert "token" not in answer.text
     assert told["assessments"][0]["result"]["probabilities"] == TENSE
     assert told["clips"][0]["tags"] == ["evening", "visitor"]
 

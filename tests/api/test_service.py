@@ -5,7 +5,10 @@ import threading
 import pytest
 
 from api.routes import service
-from tests.factories import make_clip, make_job
+from shared import jobs
+from shared.db import transaction
+from shared.errors import ClipUnreadable
+from tests.factories import claim, make_clip, make_job
 
 
 def test_a_process_says_that_it_lives_without_any_dependency(app, without):
@@ -56,3 +59,18 @@ def test_metrics_are_prometheus_text(app):
     assert answer.content_type.startswith("text/plain; version=0.0.4")
     assert b"# HELP tailtrend_jobs_queued" in answer.data
     assert b"\ntailtrend_oldest_unclaimed_s " in answer.data
+
+
+def test_metrics_count_what_became_of_jobs_lately(app):
+    name = 'tailtrend_jobs_lately{code="clip_unreadable",status="failed"}'
+    before = lately(app, name)
+    job = make_job()
+    with transaction() as session:
+        jobs.fail(session, claim(job), ClipUnreadable())
+    assert lately(app, name) == before + 1
+
+
+def lately(app, name):
+    """Read a figure; 0 where there is none yet."""
+    lines = app.test_client().get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))

@@ -13,6 +13,8 @@ from pathlib import Path
 import botocore.auth
 import pytest
 from sqlalchemy import select, text
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from shared import deletions, jobs, storage
 from shared.db import transaction
@@ -45,7 +47,9 @@ def make_due(job_id: uuid.UUID) -> None:
 
 def test_a_ring_takes_a_job_through_all_steps(submit, small_clip):
     job_id = submit(small_clip)
-    tasks.work(str(job_id), Step.EXTRACT, served=ALL)
+    with capture_logs([merge_contextvars]) as logs:
+        tasks.work(str(job_id), Step.EXTRACT, served=ALL)
+    assert (logs[-1]["event"], logs[-1]["job_id"]) == ("job_succeeded", str(job_id))
     job = read(job_id)
     assert (job.status, job.progress, job.attempts) == (JobStatus.SUCCEEDED, 100, 1)
     assert job.assessment.result["bundle"]["sha256"]

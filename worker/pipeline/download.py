@@ -3,7 +3,6 @@
 Knows no settings; says what went wrong in one sentence (DownloadFailed).
 """
 
-import errno
 import fcntl
 import os
 import shutil
@@ -19,7 +18,7 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from shared.errors import DownloadFailed
+from shared.errors import DiskFull, DownloadFailed
 from worker.pipeline.weights import WeightFile, sha256_of
 
 CHUNK_BYTES = 1 << 16
@@ -28,7 +27,6 @@ MOST_TRIES = 4  # of one URL that breaks off; a try that brought bytes does not 
 PAUSE_S = 1.0
 SPARE_BYTES = 50_000_000  # left on the disk for everybody else
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Progress = Callable[[int], None]
 
@@ -98,7 +96,7 @@ class Download:
             try:
                 self.receive(url)
             except (OSError, HTTPException) as error:
-                if isinstance(error, OSError) and error.errno in DISK_FULL:
+                if isinstance(error, OSError) and error.errno in DiskFull.ERRNOS:
                     raise
                 if isinstance(error, HTTPError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR:
                     said = f"{host_of(url)} answers {error.code} for {url}."
@@ -188,7 +186,8 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = "The disk is full" if error.errno in DISK_FULL else f"Cannot write: {error.strerror}"
+        is_full = error.errno in DiskFull.ERRNOS
+        said = "The disk is full" if is_full else f"Cannot write: {error.strerror}"
         raise DownloadFailed(f"{said} ({error.filename or 'the cache'}).") from error
 
 

@@ -88,6 +88,15 @@ def test_a_red_flag_leads_to_the_vet_before_everything(browser, pet):
     assert "Distressed" in page
 
 
+def test_an_old_clips_red_flag_says_when_it_was_filmed(browser, pet):
+    urgent = {"code": "call_today", "text": "Call.", "urgency": "call_today"}
+    found = RESULT | {"emotion": "Distressed", "recommendation": urgent}
+    succeed(make_job(make_clip(pet, recorded_at=datetime(2025, 1, 7, 12, tzinfo=UTC))), found)
+    page = browser.get(f"/pets/{pet.id}").text
+    assert "Call today" in page
+    assert "The clip was filmed on 7 Jan 2025, 13:00" in page
+
+
 def test_a_red_flag_that_was_snoozed_is_not_said_to_be_none(browser, api, pet):
     urgent = {"code": "call_today", "text": "Call.", "urgency": "call_today"}
     found = RESULT | {"emotion": "Distressed", "recommendation": urgent}
