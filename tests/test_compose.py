@@ -99,6 +99,11 @@ def test_a_container_has_a_health_check_and_time_to_stop(name):
     assert SERVICES[name]["stop_grace_period"]
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_log_grows_for_ever(name):
+    assert SERVICES[name]["logging"] == {"driver": "local"}
+
+
 @pytest.mark.parametrize("name", FOREIGN)
 def test_an_image_names_its_version_and_no_registry(name):
     image, _, version = SERVICES[name]["image"].partition(":")
