@@ -46,11 +46,17 @@ SELECT assessments.id, clip_id, assessments.recorded_at, clips.reason, clips.not
  WHERE assessments.id = ANY(:ids)
 """)
 SIGNALS = text("""
-SELECT name, count(*) FILTER (WHERE recorded_at >= :lately) AS n_lately,
-       count(*) FILTER (WHERE recorded_at < :lately) AS n_before
-  FROM assessments, LATERAL jsonb_array_elements_text(result -> 'signals') AS name
+SELECT name, count(*) FILTER (WHERE found AND recorded_at >= :lately) AS n_lately,
+       count(*) FILTER (WHERE found AND recorded_at < :lately) AS n_before,
+       count(*) FILTER (WHERE NOT found AND recorded_at >= :lately) AS n_unseen_lately,
+       count(*) FILTER (WHERE NOT found AND recorded_at < :lately) AS n_unseen_before
+  FROM assessments, LATERAL (
+       SELECT value, true FROM jsonb_array_elements_text(result -> 'signals')
+        UNION ALL
+       SELECT value ->> 'name', false FROM jsonb_array_elements(result -> 'not_measurable')
+       ) AS said (name, found)
  WHERE pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
- GROUP BY name ORDER BY 2 DESC, 3 DESC, name LIMIT :most
+ GROUP BY name HAVING bool_or(found) ORDER BY 2 DESC, 3 DESC, name LIMIT :most
 """)
 BUNDLES = text("""
 SELECT bundle, count(*) AS n FROM assessments
@@ -103,11 +109,16 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class SignalCount:
-    """In how many clips a signal was found, in the last four weeks and before."""
+    """In how many clips a signal was found, of those in which it could be measured.
+
+    In the last four weeks and before.
+    """
 
     name: str
     n_lately: int
+    of_lately: int
     n_before: int
+    of_before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +143,7 @@ class Facts:
     weeks: tuple[Week, ...]
     moments: tuple[Moment, ...]
     signals: tuple[SignalCount, ...]
-    n_lately: int
-    n_before: int
+    n_clips: int
     n_abstained: int
     notes: tuple[Note, ...]
     alerts: tuple[Alert, ...]
@@ -165,7 +175,6 @@ def collect(
     lately = max(begins, ends - timedelta(days=LATELY_DAYS))
     within = {"pet_id": pet.id, "begins": begins, "ends": ends}
     clips = session.execute(CLIPS, within).mappings().all()
-    signals = session.execute(SIGNALS, within | {"lately": lately, "most": MOST_ROWS})
     noted = session.scalars(notes.chosen(pet, since=begins, until=ends).order_by(Note.at, Note.id))
     alarms = tuple(session.scalars(alerts.between(pet, begins, ends)))
     about = alerts.assessments_of(session, alarms)
@@ -178,9 +187,8 @@ def collect(
         trend=_trend(session, pet, span[1], now),
         weeks=_weeks(session, pet, span),
         moments=_moments(session, clips, lately),
-        signals=tuple(SignalCount(*row) for row in signals),
-        n_lately=sum(clip["recorded_at"] >= lately for clip in clips),
-        n_before=sum(clip["recorded_at"] < lately for clip in clips),
+        signals=_signals(session, within, clips, lately),
+        n_clips=len(clips),
         n_abstained=sum(clip["tense"] is None for clip in clips),
         notes=tuple(noted),
         alerts=alarms,
@@ -210,6 +218,24 @@ def _week(told: Json) -> Week:
     rate = told["negative"] or {}
     rates = (rate.get("mean"), rate.get("low"), rate.get("high"))
     return Week(date.fromisoformat(told["begins"]), told["n_clips"], told["n_abstained"], *rates)
+
+
+def _signals(
+    session: Session, within: Json, clips: Sequence[RowMapping], lately: datetime
+) -> tuple[SignalCount, ...]:
+    n_lately = sum(clip["recorded_at"] >= lately for clip in clips)
+    n_before = len(clips) - n_lately
+    found = session.execute(SIGNALS, within | {"lately": lately, "most": MOST_ROWS})
+    return tuple(
+        SignalCount(
+            one.name,
+            one.n_lately,
+            n_lately - one.n_unseen_lately,
+            one.n_before,
+            n_before - one.n_unseen_before,
+        )
+        for one in found
+    )
 
 
 def _moments(session: Session, clips: Sequence[RowMapping], lately: datetime) -> tuple[Moment, ...]:

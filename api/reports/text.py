@@ -67,7 +67,6 @@ class Sheet:
 
 def write(facts: Facts, words: Words, stills: dict[str, bytes]) -> Sheet:
     """Write a report; `stills` are JPEGs by the id of their clip, as far as there are any."""
-    lately, before = facts.n_lately, facts.n_before
     return Sheet(
         language=words.language,
         title=words.say("title"),
@@ -78,7 +77,7 @@ def write(facts: Facts, words: Words, stills: dict[str, bytes]) -> Sheet:
         about=_about(facts, words),
         about_clips=words.say(
             "about_clips",
-            n=lately + before,
+            n=facts.n_clips,
             first=words.day(facts.first),
             last=words.day(facts.last),
             zone=facts.pet.time_zone,
@@ -95,7 +94,7 @@ def write(facts: Facts, words: Words, stills: dict[str, bytes]) -> Sheet:
         clips_none=words.say("clips_none"),
         signals_title=words.say("signals"),
         signals_head=(words.say("signals_lately"), words.say("signals_before")),
-        signals=tuple(_signal_row(one, lately, before, words) for one in facts.signals),
+        signals=tuple(_signal_row(one, words) for one in facts.signals),
         signals_none=words.say("signals_none"),
         context_title=words.say("context"),
         context=tuple(_context(facts, words)),
@@ -238,11 +237,11 @@ def _signal(detail: dict[str, Any], words: Words) -> str:
     return words.say("signal", name=name, begin=begin, end=end)
 
 
-def _signal_row(one: SignalCount, lately: int, before: int, words: Words) -> tuple[str, str, str]:
+def _signal_row(one: SignalCount, words: Words) -> tuple[str, str, str]:
     return (
         ethogram.signal(words.language, one.name),
-        words.say("of", n=one.n_lately, total=lately) if lately else NONE,
-        words.say("of", n=one.n_before, total=before) if before else NONE,
+        words.say("of", n=one.n_lately, total=one.of_lately) if one.of_lately else NONE,
+        words.say("of", n=one.n_before, total=one.of_before) if one.of_before else NONE,
     )
 
 
@@ -285,7 +284,7 @@ def _method(facts: Facts, words: Words) -> Iterator[str]:
     counts = words.say(
         "method_counts",
         abstained=facts.n_abstained,
-        n=facts.n_lately + facts.n_before,
+        n=facts.n_clips,
         bundles=", ".join(f"{name} ({n})" for name, n in facts.bundles) or "-",
     )
     kind = words.say("method_calibrated" if calibrated else "method_uncalibrated")

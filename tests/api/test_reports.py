@@ -97,6 +97,19 @@ def test_a_report_shows_the_tensest_clips_and_a_calm_one(api, filmed):
     assert "Calm, to compare" in said
 
 
+def test_a_signal_is_counted_among_the_clips_that_could_show_it(api, pet):
+    hidden = {"name": "low tail", "why": "the tail was not seen clearly"}
+    for day, result in (
+        (1, RESULT),
+        (2, RESULT | {"signals": [], "not_measurable": [hidden]}),
+        (3, RESULT | {"signals": [], "not_measurable": []}),
+        (40, RESULT | {"signals": [], "not_measurable": [hidden]}),
+    ):
+        succeed(make_job(make_clip(pet, recorded_at=days_ago(day))), result)
+    said = words_of(pdf_of(api.get(f"/v1/pets/{pet.id}/report.pdf")))
+    assert "low tail 1 of 2 –" in said
+
+
 @pytest.mark.parametrize(
     ("language", "said", "signal"),
     [
