@@ -16,13 +16,14 @@ from sqlalchemy.exc import (
     InterfaceError,
     InvalidatePoolError,
     OperationalError,
+    ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from shared.errors import DatabaseUnavailable, NotConfigured, NotFound
+from shared.errors import DatabaseUnavailable, NotConfigured, NotFound, SchemaOld
 from shared.settings import settings
 from shared.ways import Single
 
@@ -37,6 +38,7 @@ SESSION = {
 # A server that vanished without a word is noticed by the kernel, within a lease: else whoever waits
 # for its answer waits for two hours, each with a thread.
 SILENCE = {"keepalives_idle": 5, "keepalives_interval": 5, "tcp_user_timeout": 20_000}  # s, s, ms
+SCHEMA = "0012"  # the migration that this code needs; a later one works with it, too
 POOL_SIZE, MOST_CONNECTIONS = 16, 40
 PING_AFTER_S = 0.2  # no Postgres restarts faster than that
 
@@ -144,6 +146,11 @@ def _translated() -> Iterator[None]:
 
 
 def ping() -> None:
-    """Ask the database for one row; raise DatabaseUnavailable when it does not answer."""
+    """See that the database answers and has our tables. Raises DatabaseUnavailable, SchemaOld."""
     with transaction() as session:
-        session.execute(text("SELECT 1"))
+        try:
+            found = session.scalar(text("SELECT max(version_num) FROM alembic_version"))
+        except ProgrammingError as error:  # there are none at all
+            raise SchemaOld from error
+    if found is None or found < SCHEMA:
+        raise SchemaOld

@@ -20,7 +20,7 @@ TailTrendError
 │   └── BundleInvalid  DownloadFailed
 └── TransientError          a dependency is away: retried by the workers, 503 in the API
     └── DatabaseUnavailable  StorageUnavailable  BrokerUnavailable  DiskFull  TooManyWaiters
-                            ClockWrong
+                            ClockWrong  SchemaOld
 
 A class's docstring is its default message, written for the caller; its `code` is stable and is the
 same in an API answer, in `jobs.error_code` and in `tailtrend analyze --json`.
@@ -362,6 +362,12 @@ class ClockWrong(StorageUnavailable):
     """The server's clock is wrong, so object storage refuses what it signs."""
 
     code = "clock_wrong"
+
+
+class SchemaOld(TransientError):
+    """The database is older than this server: its operator has to run `tailtrend prepare`."""
+
+    code = "schema_old"
 
 
 class DiskFull(TransientError):

@@ -11,6 +11,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from cli import schema
 from cli.localstack.errors import CannotStart
+from shared import db
+from shared.errors import SchemaOld
 from shared.settings import settings
 
 ROOT = Path(__file__).parent.parent
@@ -46,10 +48,20 @@ def tables(url):
 
 def test_the_history_has_one_head_and_one_line():
     history = ScriptDirectory.from_config(CONFIG)
-    assert len(history.get_heads()) == 1
+    assert history.get_heads() == [db.SCHEMA]
     assert [script.revision for script in history.walk_revisions()][::-1] == [
         f"{number:04}" for number in range(1, len(list(history.walk_revisions())) + 1)
     ]
+
+
+def test_a_database_is_ready_once_it_has_our_tables(empty_database, monkeypatch):
+    engine = create_engine(empty_database)
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    with pytest.raises(SchemaOld):
+        db.ping()
+    command.upgrade(CONFIG, "head")
+    db.ping()
+    engine.dispose()
 
 
 def test_from_nothing_to_the_head_is_what_the_models_say(empty_database):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from api.routes import service
-from shared import jobs
+from shared import db, jobs
 from shared.db import transaction
 from shared.errors import ClipUnreadable
 from tests.factories import claim, make_clip, make_job
@@ -30,6 +30,15 @@ def test_ready_fails_when_clips_cannot_be_accepted(app, without, dependency):
         answer = app.test_client().get("/ready")
     assert (answer.status_code, answer.json["status"]) == (503, "unavailable")
     assert answer.json[dependency] == f"{dependency}_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("needed", "status", "said"), [("9999", 503, "schema_old"), ("0001", 200, "ok")]
+)
+def test_ready_needs_the_migrations_to_have_run(app, monkeypatch, needed, status, said):
+    monkeypatch.setattr(db, "SCHEMA", needed)
+    answer = app.test_client().get("/ready")
+    assert (answer.status_code, answer.json["database"]) == (status, said)
 
 
 def test_ready_does_not_need_the_broker(app, without):
