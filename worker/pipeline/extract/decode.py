@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from av.stream import Stream
 from numpy.typing import NDArray
 
 from shared.errors import ClipNoVideo, ClipTooDemanding, ClipTooLong, ClipTooShort, ClipUnreadable
+from worker.pipeline.extract.display import Display, display_of
 from worker.pipeline.extract.flow import flow_size
 from worker.pipeline.extract.listen import AudioTrack, Listener
 from worker.pipeline.extract.shrink import shrink
@@ -103,7 +105,8 @@ def decode(
         audio = next(iter(container.streams.audio), None)
         duration_s = claimed_duration(container, video)
         beside = stack.enter_context(ThreadPoolExecutor(1)) if onlooker else None
-        watcher, listener = Watcher(onlooker, beside), Listener()
+        watcher = Watcher(onlooker, beside, video.sample_aspect_ratio)
+        listener = Listener()
         steps = Steps(duration_s, on_progress)
         errors = 0
         for frame in frames_of(container, video, audio):
@@ -220,8 +223,13 @@ class Watcher:
     With an onlooker they are made in the thread of `beside`, while further frames are decoded.
     """
 
-    def __init__(self, onlooker: Onlooker | None = None, beside: Executor | None = None) -> None:
-        self.onlooker, self.beside = onlooker, beside
+    def __init__(
+        self,
+        onlooker: Onlooker | None = None,
+        beside: Executor | None = None,
+        pixel_aspect: Fraction | None = None,
+    ) -> None:
+        self.onlooker, self.beside, self.pixel_aspect = onlooker, beside, pixel_aspect
         self.waiting: list[Wanted] = []
         self.being_made: deque[Future[None]] = deque()
         self.pictures: list[NDArray[np.uint8]] = []
@@ -232,8 +240,7 @@ class Watcher:
         self.last_s = -1.0
         self.interval_s = 0.0
         self.frames = 0
-        self.rotation = 0
-        self.size = (0, 0)
+        self.display = Display(0, 0)
 
     @property
     def duration_s(self) -> float:
@@ -308,8 +315,7 @@ class Watcher:
             if frame.width * frame.height > MOST_AHEAD_PIXELS:
                 self.onlooker = None
             self.start_s = float(frame.time or 0.0)
-            self.rotation = int(frame.rotation)
-            self.size = displayed_size(frame)
+            self.display = display_of(frame, self.pixel_aspect)
         stamp = self.last_s + self.interval_s if frame.time is None else frame.time - self.start_s
         if stamp <= self.last_s:
             return None
@@ -320,25 +326,17 @@ class Watcher:
         return stamp
 
     def motion_picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Return the frame's luma at the size of the flow field, full range, upright."""
-        size = flow_size(*self.size)
-        stored = size[::-1] if self.rotation % 180 else size
-        return upright(luma_at(frame, stored), self.rotation)
+        """Return the frame's luma at the size of the flow field, full range, as it is seen."""
+        size = flow_size(self.display.width, self.display.height)
+        return self.display.show(luma_at(frame, self.display.before_turn(size)))
 
     def colour_picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Return the frame as RGB at up to 640 px, upright."""
-        size = picture_size(self.size)
-        width, height = size[::-1] if self.rotation % 180 else size
+        """Return the frame as RGB at up to 640 px, as it is seen."""
+        size = picture_size((self.display.width, self.display.height))
+        width, height = self.display.before_turn(size)
         check_size(frame.width, frame.height)
         small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
-        return upright(np.asarray(small.to_ndarray(), np.uint8), self.rotation)
-
-
-def displayed_size(frame: av.VideoFrame) -> tuple[int, int]:
-    """Return (width, height) after the pixel aspect ratio and the rotation."""
-    aspect = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
-    width = round(frame.width * float(aspect)) if aspect and 0.1 < aspect < 10 else frame.width
-    return (frame.height, width) if frame.rotation % 180 else (width, frame.height)
+        return self.display.show(np.asarray(small.to_ndarray(), np.uint8))
 
 
 def picture_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -371,11 +369,6 @@ def thinned(luma: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     return luma[:: max(1, luma.shape[0] // (LEAST_AVERAGED * height))]
 
 
-def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
-    """Turn an image counter-clockwise by the display matrix's angle, a multiple of 90 degrees."""
-    return np.ascontiguousarray(np.rot90(image, round(rotation / 90) % 4))
-
-
 def stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Stack images and empty their list on the way, so that they are not held twice."""
     whole = np.empty((len(images), *images[0].shape), np.uint8)
@@ -402,9 +395,9 @@ def finish(
     return Decoded(
         media=Media(
             duration_s=round(watcher.duration_s, 4),
-            width=watcher.size[0],
-            height=watcher.size[1],
-            rotation=watcher.rotation,
+            width=watcher.display.width,
+            height=watcher.display.height,
+            rotation=90 * watcher.display.turns,
             fps=round(watcher.frames / watcher.duration_s, 3),
             frames=watcher.frames,
             decode_errors=errors,
