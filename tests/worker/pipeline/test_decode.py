@@ -108,6 +108,12 @@ def test_the_decoded_time_stamps_are_believed_over_the_header():
         watcher.watch(frame)
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 8), (8, 320), (32, 18)])
+def test_a_strip_of_a_picture_is_assessed(width, height, clip, without_weights):
+    path, _ = clip(replace(SHORT, width=width, height=height, animal=None))
+    assert analyze(path, species="dog", models=without_weights).quality.frames >= 4
+
+
 def test_a_frame_of_more_pixels_than_4096_by_4096_is_too_demanding():
     frame = av.VideoFrame(5000, 4000, "gray")
     frame.pts, frame.time_base = 0, 1
