@@ -33,7 +33,7 @@ MOST_AHEAD_PIXELS = 4_000_000  # of larger frames the decoder holds so much that
 MOST_WAITING = 20  # frames that wait for being made smaller: as much memory
 TOGETHER = 5  # of them are handed over: each alone costs more than it saves
 MAX_STREAMS = 32
-MAX_FRAMES = int(MAX_DURATION_S * 240)
+MAX_FRAMES = int((MAX_DURATION_S + ROUNDING_S) * 240)
 MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the time
 
 PICTURE_INTERVAL_S = 0.5  # the seed's sampler: 0, 0.5, 1.0 ... s
@@ -102,7 +102,7 @@ def decode(
     """
     with opened(path) as container, ExitStack() as stack:
         video = choose_video(container)
-        audio = next(iter(container.streams.audio), None)
+        audio = choose_audio(container)
         duration_s = claimed_duration(container, video)
         beside = stack.enter_context(ThreadPoolExecutor(1)) if onlooker else None
         watcher = Watcher(onlooker, beside, video.sample_aspect_ratio)
@@ -136,19 +136,34 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
 
 
 def choose_video(container: av.container.InputContainer) -> av.VideoStream:
-    """Return the first real video stream, set up for threads; refuse what is too demanding."""
+    """Return the video stream, set up for threads; refuse what is too demanding.
+
+    No cover, and no still that was put in front of the film.
+    """
     if len(container.streams) > MAX_STREAMS:
         raise ClipTooDemanding
     cover = av.stream.Disposition.attached_pic
     videos = [s for s in container.streams.video if not s.disposition & cover]
     if not videos:
         raise ClipNoVideo
-    video = videos[0]
+    video = next((s for s in videos if not is_still(s)), videos[0])
     if video.codec_context is None:
         raise ClipUnreadable
     check_size(video.codec_context.width, video.codec_context.height)
     video.thread_type = "AUTO"
     return video
+
+
+def is_still(video: av.VideoStream) -> bool:
+    """Tell whether a stream says of itself that it is too short for a clip."""
+    if not video.duration or not video.time_base:
+        return False
+    return video.duration * video.time_base < MIN_DURATION_S
+
+
+def choose_audio(container: av.container.InputContainer) -> av.AudioStream | None:
+    """Return the first audio stream that can be decoded: a phone's may hold one that cannot."""
+    return next((s for s in container.streams.audio if s.codec_context is not None), None)
 
 
 def check_memory(error: Exception) -> None:
@@ -164,13 +179,16 @@ def check_size(width: int, height: int) -> None:
 
 
 def claimed_duration(container: av.container.InputContainer, video: av.VideoStream) -> float:
-    """Return the header's duration in seconds, 0 when it has none; refuse one that is too long."""
-    claims = [(container.duration or 0) / av.time_base]
+    """Return the header's duration in seconds, 0 when it has none; refuse one that is too long.
+
+    The pictures' own, where it tells that: sound that goes on behind them is left out.
+    """
+    claim = (container.duration or 0) / av.time_base
     if video.duration and video.time_base:
-        claims.append(float(video.duration * video.time_base))
-    if max(claims) > MAX_DURATION_S + ROUNDING_S:
+        claim = float(video.duration * video.time_base)
+    if claim > MAX_DURATION_S + ROUNDING_S:
         raise ClipTooLong
-    return max(claims)
+    return claim
 
 
 def frames_of(
@@ -388,9 +406,8 @@ def finish(
     if not watcher.frames:
         raise ClipUnreadable
     if watcher.duration_s < MIN_DURATION_S - 0.02:
-        raise ClipTooShort(
-            f"Only {watcher.duration_s:.1f} s of the clip can be read; film at least 2 seconds."
-        )
+        read_s = int(10 * watcher.duration_s) / 10  # 1.97 s are not "only 2.0 s"
+        raise ClipTooShort(f"Only {read_s} s of the clip can be read; film at least 2 seconds.")
     sound = listener.finish(start_s=watcher.start_s or 0.0, duration_s=watcher.duration_s)
     return Decoded(
         media=Media(
