@@ -132,7 +132,7 @@ def test_a_strip_of_a_picture_is_assessed(width, height, clip, without_weights):
 def test_a_frame_of_more_pixels_than_4096_by_4096_is_too_demanding():
     frame = av.VideoFrame(5000, 4000, "gray")
     frame.pts, frame.time_base = 0, 1
-    with pytest.raises(ClipTooDemanding):
+    with pytest.raises(ClipTooDemanding, match="5000 x 4000"):
         Watcher().watch(frame)
 
 
@@ -190,6 +190,18 @@ def test_a_clip_without_a_sound_track_has_no_sound(clip):
 def test_a_still_in_front_of_the_film_is_not_taken_for_it(tmp_path):
     write_streams(tmp_path / "c.mp4", pictures=(1, 66))
     assert read(tmp_path / "c.mp4").media.frames == 66
+
+
+def test_an_image_sequence_is_read_behind_its_cover(tmp_path):
+    path = tmp_path / "c.avif"
+    with av.open(str(path), "w", format="avif") as container:
+        stream = container.add_stream("libsvtav1", rate=10, options={"preset": "12"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for pts in range(22):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 9 * pts, np.uint8))
+            mux(container, stream, frame, pts, 10)
+        container.mux(stream.encode(None))
+    assert read(path).media.frames == 22
 
 
 def test_sound_that_goes_on_behind_the_pictures_does_not_make_the_clip_too_long(tmp_path):

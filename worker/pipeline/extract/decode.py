@@ -155,9 +155,9 @@ def choose_video(container: av.container.InputContainer) -> av.VideoStream:
 
 
 def is_still(video: av.VideoStream) -> bool:
-    """Tell whether a stream says of itself that it is too short for a clip."""
+    """Tell whether a stream says of itself that it is one picture, or too short for a clip."""
     if not video.duration or not video.time_base:
-        return False
+        return video.frames == 1
     return video.duration * video.time_base < MIN_DURATION_S
 
 
@@ -175,7 +175,9 @@ def check_memory(error: Exception) -> None:
 def check_size(width: int, height: int) -> None:
     """Refuse pictures of more pixels than 4096 x 4096."""
     if width * height > MAX_PIXELS:
-        raise ClipTooDemanding
+        raise ClipTooDemanding(
+            f"The clip's pictures have {width} x {height} pixels; send it in 4K or less."
+        )
 
 
 def claimed_duration(container: av.container.InputContainer, video: av.VideoStream) -> float:
