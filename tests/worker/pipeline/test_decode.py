@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import ClipNoVideo, ClipRefused, ClipTooDemanding, ClipTooLong, ClipTooShort
 from tests.clips import SAMPLES, ClipSpec, Encoding, Sound, broken
-from worker.pipeline.extract.decode import Watcher, decode, fit
+from worker.pipeline.extract.decode import Watcher, decode, fit, frames_of, opened
 from worker.pipeline.run import analyze
 
 CODES = {
@@ -73,6 +73,20 @@ def test_what_is_readable_of_a_bad_file_is_assessed(name, tmp_path, without_weig
 def test_a_header_that_lies_about_the_size_is_not_believed(tmp_path):
     broken.BROKEN["huge_dimensions.mp4"](tmp_path / "clip.mp4")
     assert read(tmp_path / "clip.mp4").pictures.shape[1:3] == (120, 160)
+
+
+def test_a_stream_that_came_up_on_the_way_is_no_error_at_the_end(clip):
+    class LateStream:
+        """PyAV 18 at the end of an MPEG-TS whose sound begins after what was probed."""
+
+        def demux(self, streams):
+            yield from film.demux(streams)
+            raise IndexError("list index out of range")
+
+    with opened(clip(SHORT)[0]) as film:
+        found = list(frames_of(LateStream(), film.streams.video[0], None))
+    assert len(found) == 66
+    assert None not in found
 
 
 def test_a_missing_file_is_unreadable(tmp_path):

@@ -201,7 +201,7 @@ def frames_of(
     while True:
         try:
             packet = next(packets)
-        except StopIteration:
+        except (StopIteration, IndexError):  # at the end PyAV asks for streams that came up later
             return
         except (av.FFmpegError, OSError) as error:
             check_memory(error)
