@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipeline.extract.decode import Watcher, picture_size
+from worker.pipeline.extract.decode import Watcher, choose_video, opened, picture_size
 from worker.pipeline.extract.detect import as_box
 from worker.pipeline.extract.draw import drawn
 from worker.pipeline.fuse.moments import sight_of
@@ -55,11 +55,11 @@ def write(
 
 
 def frames(clip: Path) -> Iterator[tuple[float, Picture]]:
-    """Yield each readable frame's time and picture, upright, at most 640 px."""
-    watcher = Watcher()
-    with av.open(f"file:{clip.absolute()}") as container:
-        container.streams.video[0].thread_type = "AUTO"
-        for packet in container.demux(video=0):
+    """Yield each readable frame's time and picture, as it is seen, at most 640 px."""
+    with opened(clip) as container:
+        video = choose_video(container)
+        watcher = Watcher(pixel_aspect=video.sample_aspect_ratio)
+        for packet in container.demux(video):
             try:
                 found = packet.decode()
             except av.FFmpegError:

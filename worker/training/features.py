@@ -42,7 +42,7 @@ from worker.training import augment, fingerprints
 from worker.training.dataset import DatasetInvalid, Example, Kind
 from worker.training.pictures import Shown, keep_sequence, read_sequence
 
-VERSION = "6"  # of what is computed here; a new one recomputes everything
+VERSION = "7"  # of what is computed here; a new one recomputes everything
 LONGEST_S = 60.0
 METADATA = ("seconds", "width", "height", "fps", "bytes", "has_sound", "brightness", "sharpness")
 MAX_HASHED = 8  # pictures of a clip that are hashed

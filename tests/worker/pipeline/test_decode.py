@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from shared.errors import ClipNoVideo, ClipRefused, ClipTooDemanding, ClipTooLong, ClipTooShort
 from tests.clips import SAMPLES, ClipSpec, Encoding, Sound, broken
-from worker.pipeline.extract.decode import Watcher, decode, fit
+from worker.pipeline.extract.decode import Watcher, decode, fit, frames_of, opened
 from worker.pipeline.run import analyze
 
 CODES = {
@@ -74,6 +75,20 @@ def test_a_header_that_lies_about_the_size_is_not_believed(tmp_path):
     assert read(tmp_path / "clip.mp4").pictures.shape[1:3] == (120, 160)
 
 
+def test_a_stream_that_came_up_on_the_way_is_no_error_at_the_end(clip):
+    class LateStream:
+        """PyAV 18 at the end of an MPEG-TS whose sound begins after what was probed."""
+
+        def demux(self, streams):
+            yield from film.demux(streams)
+            raise IndexError("list index out of range")
+
+    with opened(clip(SHORT)[0]) as film:
+        found = list(frames_of(LateStream(), film.streams.video[0], None))
+    assert len(found) == 66
+    assert None not in found
+
+
 def test_a_missing_file_is_unreadable(tmp_path):
     with pytest.raises(ClipRefused) as refused:
         read(tmp_path / "nothing.mp4")
@@ -108,10 +123,30 @@ def test_the_decoded_time_stamps_are_believed_over_the_header():
         watcher.watch(frame)
 
 
+def test_a_clip_of_240_frames_a_second_may_be_as_long_as_any_other():
+    watcher = Watcher()
+    frame = av.VideoFrame.from_ndarray(np.zeros((18, 32, 3), np.uint8), format="rgb24")
+    frame.time_base = Fraction(1, 240)
+    for frame.pts in range(round(60.4 * 240)):
+        watcher.watch(frame)
+    assert watcher.duration_s == pytest.approx(60.4)
+
+
+def test_a_clip_that_is_short_by_a_frame_is_not_said_to_be_long_enough(clip):
+    with pytest.raises(ClipTooShort, match=r"1\.9 s"):
+        read(clip(replace(SHORT, duration_s=1.97, fps=30.0))[0])
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 8), (8, 320), (32, 18)])
+def test_a_strip_of_a_picture_is_assessed(width, height, clip, without_weights):
+    path, _ = clip(replace(SHORT, width=width, height=height, animal=None))
+    assert analyze(path, species="dog", models=without_weights).quality.frames >= 4
+
+
 def test_a_frame_of_more_pixels_than_4096_by_4096_is_too_demanding():
     frame = av.VideoFrame(5000, 4000, "gray")
     frame.pts, frame.time_base = 0, 1
-    with pytest.raises(ClipTooDemanding):
+    with pytest.raises(ClipTooDemanding, match="5000 x 4000"):
         Watcher().watch(frame)
 
 
@@ -164,6 +199,87 @@ def test_sound_starts_with_the_first_picture_and_ends_with_the_last(clip):
 
 def test_a_clip_without_a_sound_track_has_no_sound(clip):
     assert read(clip(SHORT)[0]).sound is None
+
+
+def test_a_still_in_front_of_the_film_is_not_taken_for_it(tmp_path):
+    write_streams(tmp_path / "c.mp4", pictures=(1, 66))
+    assert read(tmp_path / "c.mp4").media.frames == 66
+
+
+def test_an_image_sequence_is_read_behind_its_cover(tmp_path):
+    path = tmp_path / "c.avif"
+    with av.open(str(path), "w", format="avif") as container:
+        stream = container.add_stream("libsvtav1", rate=10, options={"preset": "12"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for pts in range(22):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 9 * pts, np.uint8))
+            mux(container, stream, frame, pts, 10)
+        container.mux(stream.encode(None))
+    assert read(path).media.frames == 22
+
+
+def test_sound_that_goes_on_behind_the_pictures_does_not_make_the_clip_too_long(tmp_path):
+    write_streams(tmp_path / "c.mp4", pictures=(66,), sound_s=62)
+    decoded = read(tmp_path / "c.mp4")
+    assert decoded.media.duration_s == pytest.approx(2.2, abs=0.01)
+    assert len(decoded.sound.native) == pytest.approx(2.2 * 8000, abs=10)
+
+
+def test_a_sound_track_that_nobody_can_decode_is_passed_over(tmp_path):
+    path = tmp_path / "c.mp4"
+    write_streams(path, pictures=(66,), sound_s=2, tracks=2)
+    unknown_sound(path)
+    decoded = read(path)
+    assert decoded.media.decode_errors == 0
+    assert decoded.media.audio_codec == "aac"
+
+
+def test_a_clip_whose_only_sound_track_nobody_can_decode_is_read_to_its_end(tmp_path):
+    path = tmp_path / "c.mp4"
+    write_streams(path, pictures=(900,), sound_s=30, rate_hz=44_100)  # over 1 000 packets
+    unknown_sound(path)
+    decoded = read(path)
+    assert decoded.media.duration_s == pytest.approx(30, abs=0.1)
+    assert decoded.sound is None
+
+
+def write_streams(path, *, pictures, sound_s=0.0, tracks=1, rate_hz=8000):
+    """Write a picture stream of so many frames each, and so many silent sound tracks."""
+    with av.open(str(path), "w") as container:
+        films = [container.add_stream("libx264", rate=30) for _ in pictures]
+        sounds = [
+            container.add_stream("aac", rate=rate_hz) for _ in range(tracks if sound_s else 0)
+        ]
+        for film in films:
+            film.width, film.height, film.pix_fmt = 64, 48, "yuv420p"
+        for sound in sounds:
+            sound.layout = "mono"
+        for film, count in zip(films, pictures, strict=True):
+            for pts in range(count):
+                frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), pts % 200, np.uint8))
+                mux(container, film, frame, pts, 30)
+            container.mux(film.encode(None))
+        for sound in sounds:
+            for pts in range(0, round(sound_s * rate_hz), 1024):
+                frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+                frame.sample_rate = rate_hz
+                mux(container, sound, frame, pts, rate_hz)
+            container.mux(sound.encode(None))
+
+
+def mux(container, stream, frame, pts, clock_hz):
+    frame.pts, frame.time_base = pts, Fraction(1, clock_hz)
+    container.mux(stream.encode(frame))
+
+
+def unknown_sound(path):
+    """Make the first sound track one of Apple's spatial codec, which FFmpeg has no decoder for."""
+    whole = path.read_bytes()
+    entry = whole.index(b"mp4a", whole.index(b"moov"))
+    details = whole.index(b"esds", entry)
+    path.write_bytes(
+        whole[:entry] + b"apac" + whole[entry + 4 : details] + b"free" + whole[details + 4 :]
+    )
 
 
 def test_progress_rises_to_the_end(clip):

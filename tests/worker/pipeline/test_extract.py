@@ -2,7 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -102,6 +104,31 @@ def test_quality_is_dark_in_the_dark_and_blurred_in_a_blur(measured):
     )
     assert dark.brightness < 0.1 < good.brightness
     assert blurred.sharpness < 0.12 < good.sharpness
+
+
+@pytest.mark.parametrize("each", [1, 30])
+def test_a_slide_show_of_photos_is_static(each, tmp_path, without_weights):
+    rng = np.random.default_rng(5)
+    photos = [cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (160, 120)) for _ in range(3)]
+    with av.open(str(tmp_path / "c.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, each)
+        for pts in range(3 * 2 * each):
+            if each == 30 or pts % 2 == 0:  # one a second, or one for two seconds
+                frame = av.VideoFrame.from_ndarray(photos[pts // (2 * each)], format="rgb24")
+                frame.pts, frame.time_base = pts, Fraction(1, each)
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    shots = extract(tmp_path / "c.mp4", species="dog", models=without_weights.extract).facts.shots
+    assert len(shots.cuts_s) == 2
+    assert shots.is_static
+
+
+def test_a_clip_of_a_picture_in_five_seconds_has_no_pace(clip, without_weights):
+    path, _ = clip(replace(SAMPLES["no_sound"], duration_s=55.0, fps=0.2, width=160, height=90))
+    moved = extract(path, species="dog", models=without_weights.extract).facts.movement
+    assert moved.pace is None
 
 
 def test_a_frozen_picture_is_static_and_a_still_dog_is_not(measured):

@@ -106,6 +106,12 @@ def test_a_silent_track_is_silent_and_has_no_events():
     assert sound.events == ()
 
 
+@pytest.mark.parametrize("missing_s", [0.5, 2.0, 4.0])
+def test_a_track_that_begins_late_makes_no_event_of_the_room(missing_s, noise):
+    room, missing = quiet(3, noise) * 10, np.zeros(round(missing_s * RATE_HZ), np.float32)
+    assert measure_sound(np.concatenate([missing, room]), RATE_HZ).events == ()
+
+
 def test_steady_noise_has_no_events(noise):
     assert measure_sound(quiet(4, noise) * 20, RATE_HZ).events == ()
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from av.stream import Stream
 from numpy.typing import NDArray
 
 from shared.errors import ClipNoVideo, ClipTooDemanding, ClipTooLong, ClipTooShort, ClipUnreadable
+from worker.pipeline.extract.display import Display, display_of
 from worker.pipeline.extract.flow import flow_size
 from worker.pipeline.extract.listen import AudioTrack, Listener
 from worker.pipeline.extract.shrink import shrink
@@ -31,7 +33,7 @@ MOST_AHEAD_PIXELS = 4_000_000  # of larger frames the decoder holds so much that
 MOST_WAITING = 20  # frames that wait for being made smaller: as much memory
 TOGETHER = 5  # of them are handed over: each alone costs more than it saves
 MAX_STREAMS = 32
-MAX_FRAMES = int(MAX_DURATION_S * 240)
+MAX_FRAMES = int((MAX_DURATION_S + ROUNDING_S) * 240)
 MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the time
 
 PICTURE_INTERVAL_S = 0.5  # the seed's sampler: 0, 0.5, 1.0 ... s
@@ -100,10 +102,11 @@ def decode(
     """
     with opened(path) as container, ExitStack() as stack:
         video = choose_video(container)
-        audio = next(iter(container.streams.audio), None)
+        audio = choose_audio(container)
         duration_s = claimed_duration(container, video)
         beside = stack.enter_context(ThreadPoolExecutor(1)) if onlooker else None
-        watcher, listener = Watcher(onlooker, beside), Listener()
+        watcher = Watcher(onlooker, beside, video.sample_aspect_ratio)
+        listener = Listener()
         steps = Steps(duration_s, on_progress)
         errors = 0
         for frame in frames_of(container, video, audio):
@@ -133,19 +136,34 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
 
 
 def choose_video(container: av.container.InputContainer) -> av.VideoStream:
-    """Return the first real video stream, set up for threads; refuse what is too demanding."""
+    """Return the video stream, set up for threads; refuse what is too demanding.
+
+    No cover, and no still that was put in front of the film.
+    """
     if len(container.streams) > MAX_STREAMS:
         raise ClipTooDemanding
     cover = av.stream.Disposition.attached_pic
     videos = [s for s in container.streams.video if not s.disposition & cover]
     if not videos:
         raise ClipNoVideo
-    video = videos[0]
+    video = next((s for s in videos if not is_still(s)), videos[0])
     if video.codec_context is None:
         raise ClipUnreadable
     check_size(video.codec_context.width, video.codec_context.height)
     video.thread_type = "AUTO"
     return video
+
+
+def is_still(video: av.VideoStream) -> bool:
+    """Tell whether a stream says of itself that it is one picture, or too short for a clip."""
+    if not video.duration or not video.time_base:
+        return video.frames == 1
+    return video.duration * video.time_base < MIN_DURATION_S
+
+
+def choose_audio(container: av.container.InputContainer) -> av.AudioStream | None:
+    """Return the first audio stream that can be decoded: a phone's may hold one that cannot."""
+    return next((s for s in container.streams.audio if s.codec_context is not None), None)
 
 
 def check_memory(error: Exception) -> None:
@@ -157,17 +175,22 @@ def check_memory(error: Exception) -> None:
 def check_size(width: int, height: int) -> None:
     """Refuse pictures of more pixels than 4096 x 4096."""
     if width * height > MAX_PIXELS:
-        raise ClipTooDemanding
+        raise ClipTooDemanding(
+            f"The clip's pictures have {width} x {height} pixels; send it in 4K or less."
+        )
 
 
 def claimed_duration(container: av.container.InputContainer, video: av.VideoStream) -> float:
-    """Return the header's duration in seconds, 0 when it has none; refuse one that is too long."""
-    claims = [(container.duration or 0) / av.time_base]
+    """Return the header's duration in seconds, 0 when it has none; refuse one that is too long.
+
+    The pictures' own, where it tells that: sound that goes on behind them is left out.
+    """
+    claim = (container.duration or 0) / av.time_base
     if video.duration and video.time_base:
-        claims.append(float(video.duration * video.time_base))
-    if max(claims) > MAX_DURATION_S + ROUNDING_S:
+        claim = float(video.duration * video.time_base)
+    if claim > MAX_DURATION_S + ROUNDING_S:
         raise ClipTooLong
-    return max(claims)
+    return claim
 
 
 def frames_of(
@@ -178,7 +201,7 @@ def frames_of(
     while True:
         try:
             packet = next(packets)
-        except StopIteration:
+        except (StopIteration, IndexError):  # at the end PyAV asks for streams that came up later
             return
         except (av.FFmpegError, OSError) as error:
             check_memory(error)
@@ -220,8 +243,13 @@ class Watcher:
     With an onlooker they are made in the thread of `beside`, while further frames are decoded.
     """
 
-    def __init__(self, onlooker: Onlooker | None = None, beside: Executor | None = None) -> None:
-        self.onlooker, self.beside = onlooker, beside
+    def __init__(
+        self,
+        onlooker: Onlooker | None = None,
+        beside: Executor | None = None,
+        pixel_aspect: Fraction | None = None,
+    ) -> None:
+        self.onlooker, self.beside, self.pixel_aspect = onlooker, beside, pixel_aspect
         self.waiting: list[Wanted] = []
         self.being_made: deque[Future[None]] = deque()
         self.pictures: list[NDArray[np.uint8]] = []
@@ -232,8 +260,7 @@ class Watcher:
         self.last_s = -1.0
         self.interval_s = 0.0
         self.frames = 0
-        self.rotation = 0
-        self.size = (0, 0)
+        self.display = Display(0, 0)
 
     @property
     def duration_s(self) -> float:
@@ -308,8 +335,7 @@ class Watcher:
             if frame.width * frame.height > MOST_AHEAD_PIXELS:
                 self.onlooker = None
             self.start_s = float(frame.time or 0.0)
-            self.rotation = int(frame.rotation)
-            self.size = displayed_size(frame)
+            self.display = display_of(frame, self.pixel_aspect)
         stamp = self.last_s + self.interval_s if frame.time is None else frame.time - self.start_s
         if stamp <= self.last_s:
             return None
@@ -320,25 +346,17 @@ class Watcher:
         return stamp
 
     def motion_picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Return the frame's luma at the size of the flow field, full range, upright."""
-        size = flow_size(*self.size)
-        stored = size[::-1] if self.rotation % 180 else size
-        return upright(luma_at(frame, stored), self.rotation)
+        """Return the frame's luma at the size of the flow field, full range, as it is seen."""
+        size = flow_size(self.display.width, self.display.height)
+        return self.display.show(luma_at(frame, self.display.before_turn(size)))
 
     def colour_picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Return the frame as RGB at up to 640 px, upright."""
-        size = picture_size(self.size)
-        width, height = size[::-1] if self.rotation % 180 else size
+        """Return the frame as RGB at up to 640 px, as it is seen."""
+        size = picture_size((self.display.width, self.display.height))
+        width, height = self.display.before_turn(size)
         check_size(frame.width, frame.height)
         small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
-        return upright(np.asarray(small.to_ndarray(), np.uint8), self.rotation)
-
-
-def displayed_size(frame: av.VideoFrame) -> tuple[int, int]:
-    """Return (width, height) after the pixel aspect ratio and the rotation."""
-    aspect = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
-    width = round(frame.width * float(aspect)) if aspect and 0.1 < aspect < 10 else frame.width
-    return (frame.height, width) if frame.rotation % 180 else (width, frame.height)
+        return self.display.show(np.asarray(small.to_ndarray(), np.uint8))
 
 
 def picture_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -371,11 +389,6 @@ def thinned(luma: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     return luma[:: max(1, luma.shape[0] // (LEAST_AVERAGED * height))]
 
 
-def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
-    """Turn an image counter-clockwise by the display matrix's angle, a multiple of 90 degrees."""
-    return np.ascontiguousarray(np.rot90(image, round(rotation / 90) % 4))
-
-
 def stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Stack images and empty their list on the way, so that they are not held twice."""
     whole = np.empty((len(images), *images[0].shape), np.uint8)
@@ -395,16 +408,15 @@ def finish(
     if not watcher.frames:
         raise ClipUnreadable
     if watcher.duration_s < MIN_DURATION_S - 0.02:
-        raise ClipTooShort(
-            f"Only {watcher.duration_s:.1f} s of the clip can be read; film at least 2 seconds."
-        )
+        read_s = int(10 * watcher.duration_s) / 10  # 1.97 s are not "only 2.0 s"
+        raise ClipTooShort(f"Only {read_s} s of the clip can be read; film at least 2 seconds.")
     sound = listener.finish(start_s=watcher.start_s or 0.0, duration_s=watcher.duration_s)
     return Decoded(
         media=Media(
             duration_s=round(watcher.duration_s, 4),
-            width=watcher.size[0],
-            height=watcher.size[1],
-            rotation=watcher.rotation,
+            width=watcher.display.width,
+            height=watcher.display.height,
+            rotation=90 * watcher.display.turns,
             fps=round(watcher.frames / watcher.duration_s, 3),
             frames=watcher.frames,
             decode_errors=errors,

@@ -20,6 +20,7 @@ INLIER_PX = 0.25  # per step; flow noise on texture
 HALVING = 2  # of both sides before flow is looked for: at the preset's 4 a thin tail has none
 DESCENTS = 6  # a patch starts from the step before: the preset's 12 find nothing better
 STRIDE_PX = 6  # from patch to patch: at the preset's 4 there are twice as many, at 8 none overlap
+LEAST_BLOCKS = 5  # of a side: OpenCV finds no flow in less than 12 px after the halving
 MIN_TEXTURE = 4.0  # grey levels of gradient; below it flow is guessed
 TEXTURE_EVERY = 5  # steps; texture changes slowly
 
@@ -46,7 +47,7 @@ class Steadied:
 def flow_size(width: int, height: int) -> tuple[int, int]:
     """Return the (width, height) of the flow field: longer side 160, whole blocks."""
     scale = FLOW_SIDE_PX / max(width, height)
-    across, down = (max(2, round(side * scale / BLOCK_PX)) for side in (width, height))
+    across, down = (max(LEAST_BLOCKS, round(side * scale / BLOCK_PX)) for side in (width, height))
     return across * BLOCK_PX, down * BLOCK_PX
 
 

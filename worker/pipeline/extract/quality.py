@@ -10,6 +10,7 @@ from worker.pipeline.extract.shrink import shrink
 
 SHARPNESS_SIDE_PX = 320
 BURNT = 250  # grey levels
+BLACK = 4  # of a bar, with its coding noise; the darkest film has more somewhere in each row
 SHARPNESS_HALF = 60.0  # Laplacian variance at 320 px that counts as 0.5
 
 
@@ -24,8 +25,11 @@ class Quality:
 
 
 def measure_quality(pictures: NDArray[np.uint8]) -> Quality:
-    """Measure pictures (n, h, w, 3) RGB: mean luma, its p95, burnt share, median sharpness."""
-    grey = np.stack([small_grey(p) for p in pictures])
+    """Measure pictures (n, h, w, 3) RGB: mean luma, its p95, burnt share, median sharpness.
+
+    Black bars around them say nothing of the light.
+    """
+    grey = without_bars(np.stack([small_grey(p) for p in pictures]))
     levels = np.cumsum(np.bincount(grey.ravel(), minlength=256))  # how many pixels up to each
     return Quality(
         brightness=round(float(grey.mean()) / 255, 4),
@@ -33,6 +37,15 @@ def measure_quality(pictures: NDArray[np.uint8]) -> Quality:
         overexposed_share=round(1 - float(levels[BURNT - 1] / levels[-1]), 4),
         sharpness=round(float(np.median([sharpness(g) for g in grey])), 4),
     )
+
+
+def without_bars(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cut off edges (n, h, w) that are black in every picture; what is black all over stays."""
+    brightest = grey.max(axis=0)
+    across, down = (np.flatnonzero(brightest.max(axis=a) > BLACK) for a in (0, 1))
+    if not len(across):
+        return grey
+    return grey[:, down[0] : down[-1] + 1, across[0] : across[-1] + 1]
 
 
 def small_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

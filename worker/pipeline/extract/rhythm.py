@@ -204,6 +204,8 @@ def find_pace(motion: Motion) -> Rhythm | None:
     power = np.abs(scipy.fft.rfft(path * np.hanning(len(path)), padded)) ** 2
     hz = scipy.fft.rfftfreq(padded, 1 / motion.fps)
     inside = (hz >= PACE_HZ[0]) & (hz <= PACE_HZ[1])
+    if not inside.any():  # too few pictures a second
+        return None
     peak = int(np.flatnonzero(inside)[power[inside].argmax()])
     prominence = float(power[peak] / (power[hz <= 2.0].mean() + 1e-20))
     turns = turning_points(path, PACE_MIN_REACH)

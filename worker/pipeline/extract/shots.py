@@ -28,14 +28,17 @@ class Shots:
 def find_shots(grey: NDArray[np.uint8], times_s: NDArray[np.float64], duration_s: float) -> Shots:
     """Cut the clip into shots and choose the longest.
 
-    grey (m, h, w) uint8 with its times. A frozen picture is one where no block of the 32 x 18
-    thumbnail ever leaves the first one's by more than coding noise.
+    grey (m, h, w) uint8 with its times. A frozen picture is one where, in the chosen shot, no block
+    of the 32 x 18 thumbnail ever leaves the first one's by more than coding noise: a photo, though
+    others come before and after it.
     """
     thumbs = thumbnails(grey)
     change = np.abs(np.diff(thumbs, axis=0)).mean(axis=(1, 2))  # (m - 1,)
     cuts_s = tuple(round(float(times_s[i + 1]), 3) for i in cut_indices(change, times_s))
     start_s, end_s = longest((0.0, *cuts_s, duration_s))
-    largest = float(np.abs(thumbs - thumbs[0]).max()) if len(thumbs) > 1 else 0.0
+    first, last = np.searchsorted(times_s, np.array([start_s, end_s]) - 1e-6)
+    chosen = thumbs[first:last]
+    largest = float(np.abs(chosen - chosen[0]).max())
     return Shots(cuts_s, (start_s, end_s), round(largest, 3), largest < FROZEN_DIFFERENCE)
 
 

@@ -15,6 +15,7 @@ HOP_S = 0.01
 FLOOR_WINDOW_S = 6.0
 FLOOR_PERCENTILE = 15
 ON_DB, OFF_DB = 12.0, 6.0
+RECORDED_DBFS = -100.0  # below it there is digital silence
 SILENCE_DBFS = -70.0  # a track that never rises above this is silent
 MIN_EVENT_S = 0.06
 MIN_GAP_S = 0.08
@@ -98,13 +99,18 @@ def frame_levels(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float
 
 
 def noise_floor(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return an adaptive floor in dBFS: a low percentile of the seconds around each frame."""
+    """Return an adaptive floor in dBFS: a low percentile of the seconds around each frame.
+
+    What is quieter than 16 bits can hold was not recorded (sound that begins late, a gap): a room
+    beside it would be an event.
+    """
     half = round(FLOOR_WINDOW_S / HOP_S / 2)
     step = round(0.5 / HOP_S)
     centres = np.arange(0, len(level), step)
     around = [level[max(0, c - half) : c + half] for c in centres]
-    low = np.array([np.percentile(a, FLOOR_PERCENTILE) for a in around])
-    floor = np.interp(np.arange(len(level)), centres, low)
+    heard = [a[a > RECORDED_DBFS] for a in around]
+    low = [np.percentile(h, FLOOR_PERCENTILE) if len(h) else RECORDED_DBFS for h in heard]
+    floor = np.interp(np.arange(len(level)), centres, np.array(low))
     return np.asarray(np.maximum(floor, SILENCE_DBFS - 10), np.float64)
 
 

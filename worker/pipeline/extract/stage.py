@@ -17,7 +17,7 @@ from shared.memory import give_back
 from worker.pipeline.extract import artifact, pose_artifact, stills
 from worker.pipeline.extract.ahead import Ahead
 from worker.pipeline.extract.crop import CROP_PX, crops
-from worker.pipeline.extract.decode import Decoded, Media, decode
+from worker.pipeline.extract.decode import PICTURE_INTERVAL_S, Decoded, Media, decode
 from worker.pipeline.extract.detect import PetDetector
 from worker.pipeline.extract.face import LENGTH, Face, find_heads, look_closer, sequence
 from worker.pipeline.extract.flow import Flow
@@ -40,6 +40,7 @@ from worker.pipeline.extract.travel import follow_body
 from worker.pipeline.extract.windows import COLUMNS, Windows, measure_windows
 from worker.pipeline.runtime import AT_ONCE
 
+LEAST_FOLLOWED = 3  # frames of the motion stream: two steps
 LARGE_PX = 1920 * 1088
 DECODING_SHARE = 0.7  # of the step's progress; what remains is measuring
 
@@ -152,6 +153,8 @@ def measure(
     moving = within(decoded.grey_times_s, shots.span_s)
     pictures, times_s = decoded.pictures[shown], decoded.picture_times_s[shown]
     grey, grey_times_s = decoded.grey[moving], decoded.grey_times_s[moving]
+    if len(grey) < LEAST_FOLLOWED:  # photos of a slide show; the last stood there until the next
+        grey, grey_times_s = held(grey, grey_times_s, shots.span_s[1])
     size = (pictures.shape[2], pictures.shape[1])
     looks = ahead.looks_in(shown)
     following = ahead.beside.submit(ahead.flow_in, grey, len(decoded.grey))
@@ -203,6 +206,16 @@ def measure(
     return Extract(
         facts, windows, cut, times_s, audio, masks, heads, keeping.result(), pose, posture
     )
+
+
+def held(
+    grey: NDArray[np.uint8], times_s: NDArray[np.float64], end_s: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return frames (m, h, w) and their times with the last one held to the end, twice a second."""
+    often = int((end_s - times_s[-1]) / PICTURE_INTERVAL_S)
+    count = max(often, LEAST_FOLLOWED - len(grey))
+    later_s = np.linspace(times_s[-1], end_s, count + 1)[1:]
+    return np.concatenate([grey, grey[-1:].repeat(count, axis=0)]), np.append(times_s, later_s)
 
 
 def look(
