@@ -8,7 +8,7 @@ TailTrendError
 │   ├── UploadRefused       UploadEmpty  UploadTooLarge  NotAVideo
 │   │                       UploadMissing  UploadSizeMismatch  UploadHashMismatch
 │   └── ClipRefused         ClipUnreadable  ClipNoVideo  ClipTooShort  ClipTooLong  ClipTooDemanding
-│                           MediaMissing
+│                           ClipSlowMotion  MediaMissing
 ├── NotFound                MediaExpired
 ├── Conflict                IdempotencyMismatch  IdempotencySpent  JobNotFinal  JobFinal
 │                           EndpointDisabled  TooManyEndpoints  TooManyLinks  UploadFinal
@@ -190,6 +190,12 @@ class ClipTooDemanding(ClipRefused):
     """Decoding the clip needs more time or memory than one clip may take."""
 
     code = "clip_too_demanding"
+
+
+class ClipSlowMotion(ClipRefused):
+    """The clip is slow motion, in which nothing moves or sounds as it did; film at normal speed."""
+
+    code = "clip_slow_motion"
 
 
 class MediaMissing(ClipRefused):

@@ -8,9 +8,16 @@ import av
 import numpy as np
 import pytest
 
-from shared.errors import ClipNoVideo, ClipRefused, ClipTooDemanding, ClipTooLong, ClipTooShort
+from shared.errors import (
+    ClipNoVideo,
+    ClipRefused,
+    ClipSlowMotion,
+    ClipTooDemanding,
+    ClipTooLong,
+    ClipTooShort,
+)
 from tests.clips import SAMPLES, ClipSpec, Encoding, Sound, broken
-from worker.pipeline.extract.decode import Watcher, decode, fit, frames_of, opened
+from worker.pipeline.extract.decode import FILMED_FPS, Watcher, decode, fit, frames_of, opened
 from worker.pipeline.run import analyze
 
 CODES = {
@@ -243,9 +250,25 @@ def test_a_clip_whose_only_sound_track_nobody_can_decode_is_read_to_its_end(tmp_
     assert decoded.sound is None
 
 
-def write_streams(path, *, pictures, sound_s=0.0, tracks=1, rate_hz=8000):
+@pytest.mark.parametrize("told", ["240.0", "120"])
+def test_slow_motion_that_says_so_is_refused(tmp_path, told):
+    path = tmp_path / "slow.mp4"
+    write_streams(path, pictures=[90], tags={FILMED_FPS: told})
+    with pytest.raises(ClipSlowMotion):
+        read(path)
+
+
+@pytest.mark.parametrize("told", ["30.0", "60", "many"])
+def test_a_camera_that_announced_more_than_it_wrote_is_none(tmp_path, told):
+    path = tmp_path / "dark.mp4"
+    write_streams(path, pictures=[90], tags={FILMED_FPS: told})
+    assert read(path).media.duration_s == pytest.approx(3, abs=0.1)
+
+
+def write_streams(path, *, pictures, sound_s=0.0, tracks=1, rate_hz=8000, tags=None):
     """Write a picture stream of so many frames each, and so many silent sound tracks."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata.update(tags or {})
         films = [container.add_stream("libx264", rate=30) for _ in pictures]
         sounds = [
             container.add_stream("aac", rate=rate_hz) for _ in range(tracks if sound_s else 0)

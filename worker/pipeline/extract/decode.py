@@ -19,7 +19,14 @@ import numpy as np
 from av.stream import Stream
 from numpy.typing import NDArray
 
-from shared.errors import ClipNoVideo, ClipTooDemanding, ClipTooLong, ClipTooShort, ClipUnreadable
+from shared.errors import (
+    ClipNoVideo,
+    ClipSlowMotion,
+    ClipTooDemanding,
+    ClipTooLong,
+    ClipTooShort,
+    ClipUnreadable,
+)
 from worker.pipeline.extract.display import Display, display_of
 from worker.pipeline.extract.flow import flow_size
 from worker.pipeline.extract.listen import AudioTrack, Listener
@@ -35,6 +42,10 @@ TOGETHER = 5  # of them are handed over: each alone costs more than it saves
 MAX_STREAMS = 32
 MAX_FRAMES = int((MAX_DURATION_S + ROUNDING_S) * 240)
 MAX_ERRORS = 500  # broken packets in one clip, after which it is not worth the time
+
+FILMED_FPS = "com.android.capture.fps"
+FAST_FPS = 100.0  # of a camera in slow motion; in the dark others write fewer than they announce
+SLOWED = 2.5  # times, at least
 
 PICTURE_INTERVAL_S = 0.5  # the seed's sampler: 0, 0.5, 1.0 ... s
 PICTURE_SIDE_PX = 640
@@ -98,10 +109,11 @@ def decode(
 ) -> Decoded:
     """Decode a clip once; a partly damaged one yields what is readable.
 
-    Raises ClipUnreadable, ClipNoVideo, ClipTooShort, ClipTooLong, ClipTooDemanding.
+    Raises ClipUnreadable, ClipNoVideo, ClipTooShort, ClipTooLong, ClipTooDemanding, ClipSlowMotion.
     """
     with opened(path) as container, ExitStack() as stack:
         video = choose_video(container)
+        check_speed(container, video)
         audio = choose_audio(container)
         duration_s = claimed_duration(container, video)
         beside = stack.enter_context(ThreadPoolExecutor(1)) if onlooker else None
@@ -178,6 +190,19 @@ def check_size(width: int, height: int) -> None:
         raise ClipTooDemanding(
             f"The clip's pictures have {width} x {height} pixels; send it in 4K or less."
         )
+
+
+def check_speed(container: av.container.InputContainer, video: av.VideoStream) -> None:
+    """Refuse slow motion that says so, as Android's does: shown far slower than it was filmed.
+
+    Exported without that word, as from iPhones, it cannot be told from a slow animal.
+    """
+    try:
+        filmed_fps = float(container.metadata.get(FILMED_FPS, 0))
+    except ValueError:
+        return
+    if filmed_fps >= FAST_FPS and filmed_fps > SLOWED * float(video.average_rate or filmed_fps):
+        raise ClipSlowMotion
 
 
 def claimed_duration(container: av.container.InputContainer, video: av.VideoStream) -> float:
