@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from shared import baselines
 from shared import trend as method
-from shared.models import Bucket, Pet
+from shared.models import COUNTING_FIRST, Bucket, Pet
 from shared.trend import BUDGET_PER_YEAR, Observation
 from shared.trend.observations import CLASSES, SESSION_S
 from shared.trend.rate import LOGIT_GRID
@@ -40,12 +40,12 @@ SELECT clip_id::text, recorded_at, id::text, relaxed, alert, anxious, playful, d
  WHERE pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
  ORDER BY recorded_at, assessments.id  -- and not by its text, which no index has
 """)
-VERDICTS = text("""
+VERDICTS = text(f"""
 SELECT DISTINCT ON (assessment_id) assessment_id::text, label, by
   FROM verdicts
  WHERE pet_id = :pet_id
- ORDER BY assessment_id, (by = 'vet') DESC, created_at DESC, id DESC
-""")
+ ORDER BY assessment_id, {COUNTING_FIRST}
+""")  # noqa: S608 - a literal
 # Whether some of a pet's summaries were written by code that did not keep their evidence.
 ARE_STALE = """
 SELECT EXISTS (SELECT FROM summaries WHERE pet_id = :pet_id AND NOT summary ? 'n_tense')

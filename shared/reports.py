@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from shared import alerts, baselines, deletions, history, notes, storage
 from shared.errors import MediaMissing
-from shared.models import Alert, Baseline, Bucket, Note, Pet
+from shared.models import COUNTING_FIRST, Alert, Baseline, Bucket, Note, Pet
 from shared.trend.observations import NEGATIVE, SESSION_S
 
 Json = dict[str, Any]
@@ -29,16 +29,15 @@ TENSE = 0.5
 MOST_ROWS = 12
 SESSION = timedelta(seconds=SESSION_S)
 
-# The verdict that counts is the latest, a vet's before an owner's.
-CLIPS = text("""
+CLIPS = text(f"""
 SELECT assessments.id, assessments.recorded_at, anxious + distressed AS tense,
        counts.label, counts.by
   FROM assessments LEFT JOIN LATERAL (
        SELECT label, by FROM verdicts WHERE assessment_id = assessments.id
-        ORDER BY (by = 'vet') DESC, created_at DESC, id DESC LIMIT 1) AS counts ON true
+        ORDER BY {COUNTING_FIRST} LIMIT 1) AS counts ON true
  WHERE pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
  ORDER BY assessments.recorded_at, assessments.id
-""")
+""")  # noqa: S608 - a literal
 SHOWN = text("""
 SELECT assessments.id, clip_id, assessments.recorded_at, clips.reason, clips.note, result,
        storage_key, media_expires_at IS NULL OR media_expires_at > now() AS has_media
