@@ -166,9 +166,9 @@ def fold(session: Session, pet: Pet) -> None:
         _summarise(session, pet.id, zone, observations(session, pet.id), (date.min, date.max))
         return
     for first, last in _weeks(session, pet.id, times, ZoneInfo(zone)) if times else ():
-        begins, ends = midnight(first, zone), midnight(last + timedelta(days=1), zone) + LATE
+        begins, ends = bounds((first, last), zone)
         begins = _reach(session, pet.id, EARLIEST, begins)
-        facts = observations(session, pet.id, begins=begins, ends=ends)
+        facts = observations(session, pet.id, begins=begins, ends=ends + LATE)
         _summarise(session, pet.id, zone, facts, (first, last))
 
 
@@ -253,6 +253,11 @@ def _monday(day: date) -> date:
 def midnight(day: date, zone: str) -> datetime:
     """Give the moment at which the owner's day begins."""
     return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
+
+
+def bounds(span: Span, zone: str) -> tuple[datetime, datetime]:
+    """Give the moments at which the owner's first day begins and the last one is over."""
+    return midnight(span[0], zone), midnight(span[1] + timedelta(days=1), zone)
 
 
 def _summarise(

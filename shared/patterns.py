@@ -55,13 +55,9 @@ class Periods:
 
 def pattern(session: Session, pet: Pet, span: Span, *, bundle: str | None) -> list[Cell]:
     """Read when in the week a pet's clips of a span showed tense signs, where there are clips."""
-    values = {
-        "pet_id": pet.id,
-        "zone": pet.time_zone,
-        "bundle": bundle,
-        "begins": history.midnight(span[0], pet.time_zone),
-        "ends": history.midnight(span[1] + timedelta(days=1), pet.time_zone),
-    }
+    begins, ends = history.bounds(span, pet.time_zone)
+    within = {"zone": pet.time_zone, "begins": begins, "ends": ends}
+    values = {"pet_id": pet.id, "bundle": bundle, **within}
     return [Cell(*row) for row in session.execute(PATTERN, values)]
 
 

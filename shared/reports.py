@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import RowMapping, text
@@ -16,18 +15,15 @@ from sqlalchemy.orm import Session
 
 from shared import alerts, baselines, deletions, history, notes, storage
 from shared.errors import MediaMissing
+from shared.history import SESSION, Json, Span
 from shared.models import COUNTING_FIRST, Alert, Baseline, Bucket, Note, Pet
-from shared.trend.observations import NEGATIVE, SESSION_S
-
-Json = dict[str, Any]
-Span = tuple[date, date]
+from shared.trend.history import PERIOD_DAYS
+from shared.trend.observations import NEGATIVE
 
 N_WEEKS = 12
-LATELY_DAYS = 28  # the trend's "lately"
 N_TENSE = 2  # clips shown beside the calmest
 TENSE = 0.5
 MOST_ROWS = 12
-SESSION = timedelta(seconds=SESSION_S)
 
 CLIPS = text(f"""
 SELECT assessments.id, assessments.recorded_at, anxious + distressed AS tense,
@@ -159,9 +155,8 @@ def collect(
 ) -> Facts:
     """Collect what a report on some days of a pet says, as of the last of them."""
     history.fold(session, pet)
-    begins = history.midnight(span[0], pet.time_zone)
-    ends = history.midnight(span[1] + timedelta(days=1), pet.time_zone)
-    lately = max(begins, ends - timedelta(days=LATELY_DAYS))
+    begins, ends = history.bounds(span, pet.time_zone)
+    lately = max(begins, ends - timedelta(days=PERIOD_DAYS))
     within = {"pet_id": pet.id, "begins": begins, "ends": ends}
     clips = session.execute(CLIPS, within).mappings().all()
     signals = session.execute(SIGNALS, within | {"lately": lately, "most": MOST_ROWS})
