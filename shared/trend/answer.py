@@ -165,7 +165,7 @@ def trend(
     bundle_id = bundle_in_use(everything, today)
     of_bundle = np.array([clip.bundle_id == bundle_id for clip in everything.clips], dtype=bool)
     all_of_bundle = select(everything, of_bundle)
-    usable = np.array([_is_usable(clip) for clip in all_of_bundle.clips], dtype=bool)
+    usable = np.array([clip.is_usable for clip in all_of_bundle.clips], dtype=bool)
     clips = select(all_of_bundle, usable)
     history = History.of(clips, today, budget_per_year, priors)
     mix = reason_mix(*history.clips_now_and_usual())
@@ -183,10 +183,6 @@ def trend(
         anchor,
         budget_per_year,
     )
-
-
-def _is_usable(clip: Observation) -> bool:
-    return clip.probabilities is not None or clip.verdict is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ class Observation:
     verdict_by: str | None = None
     assessment_id: str = ""
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether it says anything: it has a result or a verdict."""
+        return self.probabilities is not None or self.verdict is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:

@@ -134,10 +134,7 @@ def _weekday(day: Days) -> Array:
 
 
 def _counted(line: Timeline, begin: int) -> Counted:
-    usable = np.array(
-        [clip.probabilities is not None or clip.verdict is not None for clip in line.clips],
-        dtype=bool,
-    )
+    usable = np.array([clip.is_usable for clip in line.clips], dtype=bool)
     clips = select(line, usable)
     ratios = [log_ratios(clips.clips, score_table(clips.clips), side) for side in SIDES]
     summary = Summary(
