@@ -14,7 +14,7 @@ from shared.alerts import URGENT
 from shared.models import Alert, AlertKind
 from shared.overview import Newest
 from shared.trend import Sentence, State
-from shared.trend.cusum import MIN_BASELINE_SESSIONS, MIN_BASELINE_WEEKS
+from shared.trend.cusum import MIN_BASELINE_DAYS, MIN_BASELINE_SESSIONS
 from shared.trend.observations import NEGATIVE
 
 Json = dict[str, Any]
@@ -35,7 +35,6 @@ EMOTION_TONES = {
     "Distressed": "worse",
 }
 NOW = timedelta(hours=24)  # an older clip says nothing of now
-MIN_DAYS = MIN_BASELINE_WEEKS * 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,8 @@ def _values(language: str, answer: Json) -> Json:
     return {
         "sessions": MIN_BASELINE_SESSIONS - answer["sessions_needed"],
         "min_sessions": MIN_BASELINE_SESSIONS,
-        "days": MIN_DAYS - answer["days_needed"],
-        "min_days": MIN_DAYS,
+        "days": MIN_BASELINE_DAYS - answer["days_needed"],
+        "min_days": MIN_BASELINE_DAYS,
         "n": answer["sessions_needed"],
         "now_clips": now["n_clips"] if now else 0,
         "usual_clips": usual["n_clips"] if usual else 0,
