@@ -1,7 +1,7 @@
 """What all shapes share: texts and times as Postgres can keep them, a page, a problem."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationInfo,
+    model_validator,
 )
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -76,6 +77,16 @@ class Input(BaseModel):
     """What a request says in its body or its query: unknown names are mistakes."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Patch(Input):
+    """What to change about a thing."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("The request names nothing to change.")
+        return self
 
 
 class Page(BaseModel, Generic[Item]):
