@@ -7,8 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.reports.words import Language
-from api.schemas.base import NO_NUL, Input, Name, Page
-from api.schemas.history import Day
+from api.schemas.base import NO_NUL, CalendarDay, Input, Name, Page
 from shared.errors import InvalidRequest
 
 MOST_DAYS = 366
@@ -19,8 +18,10 @@ Question = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=NO_NUL),
     Field(description="What the report is to answer; the default asks whether it gets worse."),
 ]
-First = Annotated[Day, Field(description="Default: twelve weeks before `to`.")]
-Last = Annotated[Day, Field(description="Included, and the report is as of it; default: today.")]
+First = Annotated[CalendarDay, Field(description="Default: twelve weeks before `to`.")]
+Last = Annotated[
+    CalendarDay, Field(description="Included, and the report is as of it; default: today.")
+]
 
 
 def checked(span: tuple[date, date]) -> tuple[date, date]:
