@@ -11,11 +11,10 @@ from worker.pipeline.extract.tag import share_of
 from worker.pipeline.extract.windows import WINDOW_S
 from worker.pipeline.fuse.answer import Heard, Modality, SeenQuality, SignalDetail, ToldFlag
 from worker.pipeline.fuse.decide import Case
-from worker.pipeline.fuse.ethogram import Ethogram, Missing, Reading, contribution, gain
+from worker.pipeline.fuse.ethogram import Ethogram, Missing, Reading, contribution, gain, name_of
 from worker.pipeline.fuse.explain import parts
 from worker.pipeline.fuse.flags import RedFlag
 from worker.pipeline.fuse.recommend import Texts
-from worker.pipeline.fuse.timeline import name_of
 
 MODALITIES = ("vision", "audio", "pose")  # always named; a face only where a network reads it
 SPOKEN, SUNG = 0.3, 0.3  # shares of windows from which the sound is called speech or music

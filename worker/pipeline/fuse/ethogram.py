@@ -179,6 +179,13 @@ def standardised(table: Ethogram, sign: Sign, value: float) -> float:
     return min(table.max_z, max(low, (value - centre) / sign.scale.spread))
 
 
+def name_of(table: Ethogram, reading: Reading) -> str:
+    """Return a sign's name for the side on which its value lies."""
+    sign = table.sign(reading.key)
+    low = standardised(table, sign, reading.value) < 0 and "low" in sign.names
+    return sign.names["low" if low else "high"]
+
+
 def contribution(table: Ethogram, reading: Reading) -> NDArray[np.float64]:
     """Return what a reading adds to each state's log-odds (5,), never beyond the cap."""
     z = standardised(table, table.sign(reading.key), reading.value)
