@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from worker.pipeline.bundles import Bundle
+from worker.pipeline.manifest import Abstain, Evidence
 
 D_TO_LOG_ODDS = math.pi / math.sqrt(3)  # 1.81; a sign that is there or not
 
@@ -68,21 +69,6 @@ class Prior(Row):
     source: str
 
 
-class Abstain(Row):
-    """When to say that nothing can be said."""
-
-    min_evidence_nats: float
-    min_margin: float
-    max_conflict: float  # nats against over nats for the answer
-
-
-class Levels(Row):
-    """From which gain evidence is called moderate, or strong."""
-
-    moderate: float
-    strong: float
-
-
 class Sticky(Row):
     """How sticky the timeline is."""
 
@@ -100,7 +86,7 @@ class Ethogram(Row):
     prior: Prior
     abstain: Abstain
     requires: dict[str, tuple[str, ...]]  # a state is answered only if one of its signs is there
-    evidence: Levels
+    evidence: Evidence
     timeline: Sticky
     signs: tuple[Sign, ...]
 
