@@ -209,11 +209,6 @@ def prior(table: Ethogram) -> NDArray[np.float64]:
     return np.asarray(counts / counts.sum(), np.float64)
 
 
-def posterior(table: Ethogram, added: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return probabilities (5,) from the prior and the evidence."""
-    return softmax(np.log(prior(table)) + added)
-
-
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return exp(x) / sum exp(x)."""
     weight = np.exp(logits - logits.max())
