@@ -52,6 +52,27 @@ class Doomed:
     count_rows: TextClause
 
 
+GONE = (
+    *("pets", "clips", "jobs", "assessments", "uploads"),
+    *("webhook_endpoints", "events", "deliveries", "alerts"),
+)
+OF_A_PET = (
+    *("baselines", "notes", "summaries", "pet_trends"),
+    *("trends_owed", "history_changes", "report_links"),
+)
+# What a late PUT may still leave below uploads/ is owed a later deletion since the beginning.
+OWE_OBJECTS = """
+INSERT INTO deletions (prefix, due_at)
+SELECT 'clips/' || id || '/', now() FROM gone_clips
+UNION ALL SELECT 'artifacts/' || id || '/', now() FROM gone_jobs
+UNION ALL SELECT artifact_key, now() FROM gone_jobs
+ WHERE artifact_key IS NOT NULL AND finished_at IS NULL
+UNION ALL SELECT 'uploads/' || id || '/raw', now() FROM gone_uploads
+ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
+RETURNING prefix
+"""
+
+
 def _doomed(*, pets: str, clips: str, uploads: str, owner: str) -> Doomed:
     """Write them, given which pets, clips and uploads go, and what goes with an account only."""
     gone = f"""
@@ -105,26 +126,6 @@ gone_alerts AS (
         text(f"{gone} SELECT {counts}"),
     )
 
-
-GONE = (
-    *("pets", "clips", "jobs", "assessments", "uploads"),
-    *("webhook_endpoints", "events", "deliveries", "alerts"),
-)
-OF_A_PET = (
-    *("baselines", "notes", "summaries", "pet_trends"),
-    *("trends_owed", "history_changes", "report_links"),
-)
-# What a late PUT may still leave below uploads/ is owed a later deletion since the beginning.
-OWE_OBJECTS = """
-INSERT INTO deletions (prefix, due_at)
-SELECT 'clips/' || id || '/', now() FROM gone_clips
-UNION ALL SELECT 'artifacts/' || id || '/', now() FROM gone_jobs
-UNION ALL SELECT artifact_key, now() FROM gone_jobs
- WHERE artifact_key IS NOT NULL AND finished_at IS NULL
-UNION ALL SELECT 'uploads/' || id || '/raw', now() FROM gone_uploads
-ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
-RETURNING prefix
-"""
 
 CLIP = _doomed(pets="false", clips="id = :id", uploads="id = :id", owner="false")
 PET = _doomed(pets="id = :id", clips="pet_id = :id", uploads="pet_id = :id", owner="false")
