@@ -36,6 +36,7 @@ from shared.trend.thresholds import sessions_per_week_before, threshold
 Wander = Literal["weekly", "regime", "seasonal", "walk"]
 Moments = tuple[Ints, Array, NDArray[np.bool_]]  # pet, time_s, whether it is negative
 BEGIN = datetime(2025, 1, 6, tzinfo=UTC)  # a Monday
+BATCH = 500  # pets that are drawn at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +319,7 @@ def share(n: int, total: int) -> Count:
     return Count(n, float(total), p, float(max(0.0, middle - half)), float(min(1.0, middle + half)))
 
 
-def pet_observations(clips: Clips, pet: int, *, calibrated: bool = True) -> list[Observation]:
+def pet_observations(clips: Clips, pet: int) -> list[Observation]:
     """Write one simulated pet's clips the way the product stores them."""
     chosen = np.flatnonzero(clips.pet == pet)
     chance = expit(clips.log_ratio[chosen] + logit(NEGATIVE_SHARE))
@@ -328,7 +329,7 @@ def pet_observations(clips: Clips, pet: int, *, calibrated: bool = True) -> list
             recorded_at=BEGIN + timedelta(seconds=float(clips.time_s[index])),
             probabilities=_five_classes(float(p)),
             bundle_id="simulated",
-            calibrated=calibrated,
+            calibrated=True,
             reason=_reason(clips, int(index)),
         )
         for index, p in zip(chosen, chance, strict=True)
@@ -385,9 +386,11 @@ def calibrate(question: str, per_week: float, n_pets: int, seed: int) -> list[fl
         pets = replace(scenario, clips_per_week=per_week * (1 + scenario.burst), n_weeks=52)
         if question == "play_fall":
             pets = replace(pets, base_rate=PLAY_BASE, worry=0.0)
-        for batch in range(max(1, n_pets // 500)):
+        for batch in range(max(1, n_pets // BATCH)):
             rng = np.random.default_rng([seed, 999, number, batch])
-            result = run(simulate(pets, min(n_pets, 500), rng), question=question, never_alarm=True)
+            result = run(
+                simulate(pets, min(n_pets, BATCH), rng), question=question, never_alarm=True
+            )
             highest.append(result.score.max(axis=(1, 2)))
     years = (52 - 3) / 52
     shares = np.exp(-SAFETY * np.array(BUDGETS) * years)
