@@ -14,7 +14,8 @@ ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
 MEDIA, RAW = "media", "raw"  # what a clip's and an upload's folder always hold
 ROOTS = ("clips/", "uploads/", "artifacts/")
 MOST_STILLS = 3
-STILLS = tuple(f"{MEDIA}.moment-{n}.jpg" for n in range(1, MOST_STILLS + 1))  # beside the media
+STILL = ".moment-"  # behind the media's key: what the keys of its stills begin with
+STILLS = tuple(f"{MEDIA}{STILL}{n}.jpg" for n in range(1, MOST_STILLS + 1))
 FORGET = text("DELETE FROM deletions WHERE prefix = :prefix RETURNING prefix")
 # Whatever is put is known before: its row is there, or its deletion is owed.
 UNKNOWN = text("""
