@@ -13,8 +13,9 @@ from shared.db import transaction
 from shared.errors import BrokerUnavailable, MediaMissing
 from shared.models import JobStatus, Step
 from shared.queue import Queue
+from tests.factories import read
 from tests.waiting import eventually
-from tests.worker.test_tasks import outcomes, read
+from tests.worker.test_tasks import outcomes
 from worker import sweep
 
 
