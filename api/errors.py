@@ -37,6 +37,7 @@ STATUS: dict[type[TailTrendError], HTTPStatus] = {  # the nearest ancestor count
     errors.TransientError: HTTPStatus.SERVICE_UNAVAILABLE,
     TailTrendError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+OF_THE_SERVER = (errors.LineTooLong, errors.HeadersTooLarge, TailTrendError)  # before any route
 RETRY_AFTER_S = 2
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 CODE_OF_STATUS = {  # what Flask, Werkzeug and the validation raise

@@ -20,10 +20,10 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from api import throttle
-from api.errors import document, status_of
+from api.errors import OF_THE_SERVER, document, status_of
 from api.watch import watch
 from shared import db, queue, storage
-from shared.errors import HeadersTooLarge, LineTooLong, RequestMalformed, TailTrendError
+from shared.errors import RequestMalformed, TailTrendError
 from shared.memory import share_arenas, spare_what_is_loaded
 from shared.settings import settings
 
@@ -46,7 +46,6 @@ FIRST_BYTE_S = 2.0  # of a connection that has said nothing yet; such count agai
 PASSED_OVER_BYTES = 64 * 1024  # of a body that nobody read; above, gunicorn closes the connection
 MOST_LINGERING = 64
 LEAST_BYTES_A_S = 1000  # of a client in the middle of a request, while we wait for it
-REFUSALS: tuple[type[TailTrendError], ...] = (LineTooLong, HeadersTooLarge, TailTrendError)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -114,7 +113,7 @@ def _linger(connection: TConn) -> None:
 
 def write_problem(sock: socket.socket, status: int, _reason: str, _message: str) -> None:
     """Refuse what never becomes a request of the application as the application refuses."""
-    kind = next((one for one in REFUSALS if status_of(one) == status), RequestMalformed)
+    kind = next((one for one in OF_THE_SERVER if status_of(one) == status), RequestMalformed)
     known = status_of(kind)
     body = json.dumps(document(known, kind.code, kind().detail)).encode()
     head = (

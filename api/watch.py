@@ -129,6 +129,12 @@ def _state(job: JobOut) -> State:
     return job.status, job.step, job.progress
 
 
+def current(account_id: uuid.UUID, job_id: uuid.UUID) -> JobOut:
+    """Read a job as it is now, in one way to the database and back. Raises NotFound."""
+    with single() as way:
+        return JobOut.of(jobs.get(way, account_id, job_id))
+
+
 def watch() -> Watch:
     """Keep this process's watch."""
     with _making:  # two first requests at once would make two, with twice the seats

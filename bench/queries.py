@@ -17,7 +17,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from api.app import create_app
-from api.server import spare_what_is_loaded
 from bench import timing
 from bench.figures import Figure, at_most
 from bench.size import Size
@@ -25,6 +24,7 @@ from cli import schema
 from cli.localstack.environment import adopt
 from cli.localstack.stack import Stack
 from shared import accounts, db, history, pets
+from shared.memory import spare_what_is_loaded
 from shared.models import Pet, Species
 
 MOST_P95_S = 0.02
@@ -35,20 +35,16 @@ FORM_TOKEN = re.compile(r'name="csrf" value="(\w+)"')
 UNLIMITED = {"TAILTREND_RATE_REQUESTS": "1000000000"}
 
 # Facts without the detours of the product: triggers and foreign keys look away meanwhile.
-SEED = (
-    """
+SEED = f"""
 CREATE TEMP TABLE seeded AS
 SELECT gen_random_uuid() AS clip_id, gen_random_uuid() AS job_id, gen_random_uuid() AS id,
        CAST(:pet_id AS uuid) AS pet_id,
-       now() - interval '1 day' - random() * """
-    + SPAN
-    + """ AS recorded_at,
+       now() - interval '1 day' - random() * {SPAN} AS recorded_at,
        random() AS anxious, random() AS played, random() < 0.1 AS abstained,
        (ARRAY['routine', 'routine', 'cute', 'worried'])[1 + floor(random() * 4)] AS reason,
        CASE WHEN random() < 0.001 THEN ARRAY['rare'] ELSE ARRAY['evening', 'home'] END AS tags
   FROM generate_series(1, :n);
 """
-)
 COPY = """
 INSERT INTO clips (id, account_id, pet_id, storage_key, sha256, size_bytes, content_type,
                    recorded_at, reason, tags)
@@ -67,22 +63,18 @@ SELECT id, :account_id, pet_id, clip_id, job_id, recorded_at, reason,
   FROM seeded ORDER BY recorded_at;
 DROP TABLE seeded;
 """
-OTHERS = (
-    """
+OTHERS = f"""
 CREATE TEMP TABLE others AS SELECT gen_random_uuid() AS pet_id FROM generate_series(1, :pets);
 INSERT INTO pets (id, account_id, name, species)
 SELECT pet_id, :account_id, 'Other', 'cat' FROM others;
 CREATE TEMP TABLE seeded AS
 SELECT gen_random_uuid() AS clip_id, gen_random_uuid() AS job_id, gen_random_uuid() AS id, pet_id,
-       now() - interval '1 day' - random() * """
-    + SPAN
-    + """ AS recorded_at,
+       now() - interval '1 day' - random() * {SPAN} AS recorded_at,
        random() AS anxious, random() AS played, random() < 0.1 AS abstained,
        'routine' AS reason, ARRAY['evening'] AS tags
   FROM others, generate_series(1, :n);
 DROP TABLE others;
 """
-)
 RESULT = {
     "emotion": "Anxious",
     "confidence": 0.7,

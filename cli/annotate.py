@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.pipeline.architectures.inputs import STATES
 from worker.pipeline.extract.decode import Watcher, choose_video, opened, picture_size
 from worker.pipeline.extract.detect import as_box
 from worker.pipeline.extract.draw import drawn
@@ -25,7 +26,6 @@ BIT_RATE = 4_000_000
 OUTSIDE_S = 0.6  # so far from a picture that was looked at nothing is known
 ROW_PX, NAME_PX, MARGIN_PX = 22, 120, 6
 MOST_SIGNS = 4
-STATES = 5
 TEXT_RGB, BACK_RGB, BAR_RGB = (240, 240, 240), (24, 24, 28), (46, 110, 160)
 
 

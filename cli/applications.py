@@ -1,21 +1,19 @@
 """The API and the worker as programs of the local stack: their command lines and their health."""
 
 import functools
-import http.client
 import signal
 import sys
 from pathlib import Path
 
+from cli import health
 from cli.localstack.program import Program
-from shared import db, metrics
-from shared.errors import DatabaseUnavailable
+from shared import metrics
 from shared.models import Step
 from shared.queue import Queue
 from shared.settings import settings
 
 # They run here: gunicorn and Celery import first what lies in their working directory.
 ROOT = Path(__file__).parent.parent
-STALLED_S = 60.0  # the sweep rings for what is due every few seconds, and an attempt takes five
 
 
 def api(port: int) -> Program:
@@ -70,32 +68,18 @@ def deliverer() -> Program:
 
 
 def _serves(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return health.api_trouble(port) is None
 
 
 def _stalled() -> str | None:
-    """Say so when work waits and nothing was claimed for longer than any step may take."""
-    limit_s = settings().extract_wall_s + settings().lease_s
-    try:
-        with db.transaction() as session:
-            backlog = metrics.backlog(session)
-    except DatabaseUnavailable:
-        return None
-    return f"nothing claimed for {limit_s:.0f} s" if backlog.stalled(limit_s) else None
+    """Say so when work waits and nothing was claimed for long."""
+    found, limit_s = health.figures(), health.unclaimed_s()
+    is_stalled = found is not None and metrics.backlog(found).is_stalled(limit_s)
+    return f"nothing claimed for {limit_s:.0f} s" if is_stalled else None
 
 
 def _deliveries_stalled() -> str | None:
     """Say so when webhooks are due and none was tried for long."""
-    try:
-        with db.transaction() as session:
-            backlog = metrics.deliveries(session)
-    except DatabaseUnavailable:
-        return None
-    return f"nothing sent for {STALLED_S:.0f} s" if backlog.stalled(STALLED_S) else None
+    found, limit_s = health.figures(), health.UNSENT_S
+    is_stalled = found is not None and metrics.deliveries(found).is_stalled(limit_s)
+    return f"nothing sent for {limit_s:.0f} s" if is_stalled else None

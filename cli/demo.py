@@ -25,6 +25,7 @@ from cli.client import ApiProblem, Client, connect
 from cli.clips import Species, clips_in, species_of
 from cli.localstack.children import end_with
 from cli.localstack.environment import adopt
+from cli.up import STACK_FILE
 from shared import accounts
 from shared.db import transaction
 from shared.errors import AttemptsExhausted, TailTrendError, TransientError
@@ -54,7 +55,7 @@ def demo(
     found = clips_in(clips)
     stack = start(state, port)
     try:
-        told = json.loads((state / "stack.json").read_text())
+        told = json.loads((state / STACK_FILE).read_text())
         if not empty:
             fill(told)
         client = connect(told["api_url"], told["api_key"])

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from cli import real_clips, real_heads, signal_errors
 from cli.real_clips import Fit, Located
-from cli.signal_errors import CAMERA_MOVES, Errors, Rate
+from cli.signal_errors import Errors, Rate
 from shared.settings import settings
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ CHECKOUT = Path(__file__).parents[1]
 WAG_WITHIN_HZ = 0.3
 F0_WITHIN_CENTS = 50.0
 SPEED_WITHIN = 0.15
-MIN_PET_SHARE = 0.2  # `no_pet_visible` below it (worker/pipeline/fuse/gates.py)
 TAIL_WITHIN_DEG = 12.0
 CURVATURE_WITHIN = 0.05
 FAR = 3  # times the stated error: among what is declared measurable, at most 5 % may lie beyond
@@ -98,6 +97,8 @@ def show_real(folder: Path, weights: Path | None, console: Console) -> None:
 
 def located_table(rows: Sequence[Located]) -> Table:
     """Return how each clip's pictures were located, and all dogs and cats taken together."""
+    from worker.pipeline.fuse.gates import MIN_PET_SHARE
+
     table = Table("clip", "shows", "pictures", "located", "with a pet", "gate", title="located")
     for row in rows:
         gate = "passes" if row.pet_frames_share >= MIN_PET_SHARE else "no_pet_visible"
@@ -211,6 +212,8 @@ def travel_line(rows: Sequence[Errors]) -> Line:
 
 def camera_line(rows: Sequence[Errors]) -> Line:
     """Sum up the camera's speed and whether it is called moving."""
+    from worker.pipeline.extract.movement import CAMERA_MOVES
+
     true, found = np.array([r.camera_widths_s for r in rows]).T
     agree = float(((true > CAMERA_MOVES) == (found > CAMERA_MOVES)).mean())
     text = (

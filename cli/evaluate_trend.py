@@ -234,11 +234,11 @@ def measure_answers(name: str, scenario: Scenario, pets: int, seed: int) -> Card
 
 
 def _batches(
-    pets: int, seed: int, size: int = 500
+    pets: int, seed: int
 ) -> Iterator[tuple[np.random.Generator, np.random.Generator, int]]:
-    for start in range(0, pets, size):
+    for start in range(0, pets, simulator.BATCH):
         stable = np.random.default_rng([seed, start, 0])
-        yield stable, np.random.default_rng([seed, start, 1]), min(size, pets - start)
+        yield stable, np.random.default_rng([seed, start, 1]), min(simulator.BATCH, pets - start)
 
 
 def _pool_rates(counts: list[Count]) -> Count:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from sqlalchemy import RowMapping
 
 from shared import db, metrics
 from shared.errors import DatabaseUnavailable
@@ -52,21 +53,31 @@ def api_trouble(port: int) -> str | None:
 
 
 def backlog_trouble(part: Part) -> str | None:
-    """Say what waits without progress; an absent database is not this part's fault."""
-    try:
-        with db.transaction() as session:
-            steps, sent = metrics.backlog(session), metrics.deliveries(session)
-            unswept_s = metrics.figures(session)["oldest_lapsed_s"]
-    except DatabaseUnavailable:
+    """Say what waits without progress."""
+    found = figures()
+    if found is None:
         return None
-    unclaimed_s = settings().extract_wall_s + settings().lease_s
-    if part is Part.worker and steps.stalled(unclaimed_s):
-        return f"Work waits, and nothing was claimed for {unclaimed_s:.0f} s."
-    if part is Part.deliverer and sent.stalled(UNSENT_S):
+    if part is Part.worker and metrics.backlog(found).is_stalled(unclaimed_s()):
+        return f"Work waits, and nothing was claimed for {unclaimed_s():.0f} s."
+    if part is Part.deliverer and metrics.deliveries(found).is_stalled(UNSENT_S):
         return f"Webhooks are due, and nothing was sent for {UNSENT_S:.0f} s."
-    if part is Part.sweeper and unswept_s > UNSWEPT_S:
+    if part is Part.sweeper and (unswept_s := found["oldest_lapsed_s"]) > UNSWEPT_S:
         return f"A silent worker's job has waited for the sweep for {unswept_s:.0f} s."
     return None
+
+
+def figures() -> RowMapping | None:
+    """Read how far everything is behind; None without the database: that is no part's fault."""
+    try:
+        with db.transaction() as session:
+            return metrics.figures(session)
+    except DatabaseUnavailable:
+        return None
+
+
+def unclaimed_s() -> float:
+    """Give how long work may wait unclaimed: longer than any step may take."""
+    return settings().extract_wall_s + settings().lease_s
 
 
 if __name__ == "__main__":

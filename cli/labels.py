@@ -17,7 +17,6 @@ from cli.tables import LabelledTable
 from shared import accounts, labelling, storage
 from shared.db import transaction
 
-COLUMNS = ("path", "kind", "pet_id", "source", "species", "breed", "recorded_at", "licence")
 SUFFIX = {"video/quicktime": ".mov", "video/x-msvideo": ".avi", "video/webm": ".webm",
           "video/x-matroska": ".mkv", "video/3gpp": ".3gp", "video/mp2t": ".ts"}  # fmt: skip
 
@@ -88,6 +87,8 @@ def export(
 
     Each person is a rater under a number; an account is one source, so it never divides.
     """
+    from worker.training.dataset import OPTIONAL, REQUIRED
+
     with transaction() as session:
         clips = list(labelling.labelled(session, ids_of(session, account)))
     if not clips:
@@ -100,7 +101,7 @@ def export(
         (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *columns])
+        writer.writerow([*REQUIRED, *OPTIONAL, *columns])
         for clip in clips:
             name = f"{clip.id}{SUFFIX.get(clip.content_type, '.mp4')}"
             storage.get(clip.storage_key, folder / name)

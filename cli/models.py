@@ -162,16 +162,6 @@ def cache_dir() -> Path:
     return settings().cache_dir.expanduser()
 
 
-def hint() -> str | None:
-    """Say in one sentence what `tailtrend models pull` would add; None when nothing is missing."""
-    missing = lacking()
-    if not missing:
-        return None
-    size = sum(record.official.bytes for record in missing) / 1e6
-    adds = "; ".join(record.adds for record in missing)
-    return f"Decided from measured signals alone. `tailtrend models pull` ({size:.0f} MB) {adds}."
-
-
 def show(rows: list[Row]) -> None:
     """Print the networks, a few lines each: names and places are whole at any width."""
     for row in rows:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.trend.cusum import WEEK
+from shared.trend.observations import DAY_S
 from shared.trend.simulator import Clips
 
 Array = NDArray[np.float64]
 Alerts = NDArray[np.bool_]  # (n_pets, n_weeks)
-WEEK_S = WEEK * 86_400
+WEEK_S = WEEK * DAY_S
 EWMA_SMOOTHING = 0.2
 EWMA_BASELINE_WEEKS = 8
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 ONSET_TOLERANCE_S = 0.1
 LOWEST_F0_HZ = 60.0  # below it (a purr) the pitch is not looked for
 STILL_PROGRAMMES = ("stand", "lie", "freeze")
-CAMERA_MOVES = 0.03  # picture widths a second
 MOVES_BL_S = 0.1  # from here on a true speed is worth a relative error
 
 

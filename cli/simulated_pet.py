@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import alerts, clips, history, jobs, notes, pets, verdicts
@@ -143,7 +144,7 @@ def _tags(one: Observation) -> list[str]:
 
 def _correct(session: Session, job_id: uuid.UUID, number: int) -> None:
     """Say what was there: mostly what was found, once something else."""
-    found = session.query(Assessment).filter_by(job_id=job_id).one()
+    found = session.scalars(select(Assessment).where(Assessment.job_id == job_id)).one()
     if found.emotion is None:
         return
     label = Emotion.ALERT if number == CORRECTED_EVERY + 4 else Emotion(found.emotion)

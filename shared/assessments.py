@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from shared import deletions
 from shared.errors import NotFound
 from shared.models import Assessment, Clip, Reason
 
@@ -15,7 +16,7 @@ from shared.models import Assessment, Clip, Reason
 # these, so that the end and its assessment are one round trip. A clip that is being moved is waited
 # for, so that its result never stays with the old pet. The media of a clip that is kept for its
 # analysis only is owed a deletion; its stills, which the assessment shows, no longer are.
-RECORD = """
+RECORD = f"""
 shown AS (
     SELECT clips.id, ended.account_id, pet_id, ended.id AS job_id, recorded_at, reason, retention,
            storage_key
@@ -27,14 +28,14 @@ done AS (
 going AS (
     INSERT INTO deletions (prefix, due_at) SELECT storage_key, now() FROM done
     ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at),
-staying AS (DELETE FROM deletions USING shown WHERE prefix = storage_key || '.moment-'),
+staying AS (DELETE FROM deletions USING shown WHERE prefix = storage_key || '{deletions.STILL}'),
 recorded AS (
     INSERT INTO assessments (id, account_id, pet_id, clip_id, job_id, recorded_at, reason,
                              emotion, abstention_code, bundle, result)
     SELECT :assessment_id, account_id, pet_id, id, job_id, recorded_at, reason,
            :emotion, :abstention_code, :bundle, :result
       FROM shown),
-"""
+"""  # noqa: S608 - a literal
 
 
 def columns(assessment_id: uuid.UUID, result: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
 MEDIA, RAW = "media", "raw"  # what a clip's and an upload's folder always hold
 ROOTS = ("clips/", "uploads/", "artifacts/")
 MOST_STILLS = 3
-STILLS = tuple(f"{MEDIA}.moment-{n}.jpg" for n in range(1, MOST_STILLS + 1))  # beside the media
+STILL = ".moment-"  # behind the media's key: what the keys of its stills begin with
+STILLS = tuple(f"{MEDIA}{STILL}{n}.jpg" for n in range(1, MOST_STILLS + 1))
 FORGET = text("DELETE FROM deletions WHERE prefix = :prefix RETURNING prefix")
 # Whatever is put is known before: its row is there, or its deletion is owed.
 UNKNOWN = text("""
@@ -50,6 +51,27 @@ class Doomed:
     forget_media: TextClause
     owe_objects: TextClause
     count_rows: TextClause
+
+
+GONE = (
+    *("pets", "clips", "jobs", "assessments", "uploads"),
+    *("webhook_endpoints", "events", "deliveries", "alerts"),
+)
+OF_A_PET = (
+    *("baselines", "notes", "summaries", "pet_trends"),
+    *("trends_owed", "history_changes", "report_links"),
+)
+# What a late PUT may still leave below uploads/ is owed a later deletion since the beginning.
+OWE_OBJECTS = """
+INSERT INTO deletions (prefix, due_at)
+SELECT 'clips/' || id || '/', now() FROM gone_clips
+UNION ALL SELECT 'artifacts/' || id || '/', now() FROM gone_jobs
+UNION ALL SELECT artifact_key, now() FROM gone_jobs
+ WHERE artifact_key IS NOT NULL AND finished_at IS NULL
+UNION ALL SELECT 'uploads/' || id || '/raw', now() FROM gone_uploads
+ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
+RETURNING prefix
+"""
 
 
 def _doomed(*, pets: str, clips: str, uploads: str, owner: str) -> Doomed:
@@ -105,26 +127,6 @@ gone_alerts AS (
         text(f"{gone} SELECT {counts}"),
     )
 
-
-GONE = (
-    *("pets", "clips", "jobs", "assessments", "uploads"),
-    *("webhook_endpoints", "events", "deliveries", "alerts"),
-)
-OF_A_PET = (
-    *("baselines", "notes", "summaries", "pet_trends"),
-    *("trends_owed", "history_changes", "report_links"),
-)
-# What a late PUT may still leave below uploads/ is owed a later deletion since the beginning.
-OWE_OBJECTS = """
-INSERT INTO deletions (prefix, due_at)
-SELECT 'clips/' || id || '/', now() FROM gone_clips
-UNION ALL SELECT 'artifacts/' || id || '/', now() FROM gone_jobs
-UNION ALL SELECT artifact_key, now() FROM gone_jobs
- WHERE artifact_key IS NOT NULL AND finished_at IS NULL
-UNION ALL SELECT 'uploads/' || id || '/raw', now() FROM gone_uploads
-ON CONFLICT (prefix) DO UPDATE SET due_at = excluded.due_at
-RETURNING prefix
-"""
 
 CLIP = _doomed(pets="false", clips="id = :id", uploads="id = :id", owner="false")
 PET = _doomed(pets="id = :id", clips="pet_id = :id", uploads="pet_id = :id", owner="false")

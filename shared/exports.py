@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared import db
+from shared.models import COUNTING_FIRST
 
 ROWS_AT_ONCE = 200
 
@@ -54,7 +55,7 @@ PARTS = {
         " WHERE pet_id = :pet_id ORDER BY report_views.id",
     }.items()
 }
-TABLE = text("""
+TABLE = text(f"""
 SELECT clips.id AS clip_id, clips.recorded_at, clips.reason, array_to_string(tags, ' ') AS tags,
        clips.note, assessments.id AS assessment_id, bundle, emotion, abstention_code,
        result ->> 'confidence' AS confidence, calibrated, relaxed, alert, anxious, playful,
@@ -63,10 +64,10 @@ SELECT clips.id AS clip_id, clips.recorded_at, clips.reason, array_to_string(tag
   FROM clips LEFT JOIN assessments ON clip_id = clips.id
   LEFT JOIN LATERAL (
        SELECT label, by FROM verdicts WHERE assessment_id = assessments.id
-        ORDER BY (by = 'vet') DESC, created_at DESC, id DESC LIMIT 1) AS counts ON true
+        ORDER BY {COUNTING_FIRST} LIMIT 1) AS counts ON true
  WHERE clips.pet_id = :pet_id
  ORDER BY clips.recorded_at, clips.id, assessments.id
-""")
+""")  # noqa: S608 - a literal
 SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 

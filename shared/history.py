@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from shared import baselines
 from shared import trend as method
-from shared.models import Bucket, Pet
+from shared.models import COUNTING_FIRST, Bucket, Pet
 from shared.trend import BUDGET_PER_YEAR, Observation
 from shared.trend.observations import CLASSES, SESSION_S
 from shared.trend.rate import LOGIT_GRID
@@ -40,12 +40,12 @@ SELECT clip_id::text, recorded_at, id::text, relaxed, alert, anxious, playful, d
  WHERE pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
  ORDER BY recorded_at, assessments.id  -- and not by its text, which no index has
 """)
-VERDICTS = text("""
+VERDICTS = text(f"""
 SELECT DISTINCT ON (assessment_id) assessment_id::text, label, by
   FROM verdicts
  WHERE pet_id = :pet_id
- ORDER BY assessment_id, (by = 'vet') DESC, created_at DESC, id DESC
-""")
+ ORDER BY assessment_id, {COUNTING_FIRST}
+""")  # noqa: S608 - a literal
 # Whether some of a pet's summaries were written by code that did not keep their evidence.
 ARE_STALE = """
 SELECT EXISTS (SELECT FROM summaries WHERE pet_id = :pet_id AND NOT summary ? 'n_tense')
@@ -166,9 +166,9 @@ def fold(session: Session, pet: Pet) -> None:
         _summarise(session, pet.id, zone, observations(session, pet.id), (date.min, date.max))
         return
     for first, last in _weeks(session, pet.id, times, ZoneInfo(zone)) if times else ():
-        begins, ends = midnight(first, zone), midnight(last + timedelta(days=1), zone) + LATE
+        begins, ends = bounds((first, last), zone)
         begins = _reach(session, pet.id, EARLIEST, begins)
-        facts = observations(session, pet.id, begins=begins, ends=ends)
+        facts = observations(session, pet.id, begins=begins, ends=ends + LATE)
         _summarise(session, pet.id, zone, facts, (first, last))
 
 
@@ -253,6 +253,11 @@ def _monday(day: date) -> date:
 def midnight(day: date, zone: str) -> datetime:
     """Give the moment at which the owner's day begins."""
     return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
+
+
+def bounds(span: Span, zone: str) -> tuple[datetime, datetime]:
+    """Give the moments at which the owner's first day begins and the last one is over."""
+    return midnight(span[0], zone), midnight(span[1] + timedelta(days=1), zone)
 
 
 def _summarise(

@@ -1,6 +1,7 @@
 """Create requests that may be sent twice: one key, one effect, one answer."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, text, update
@@ -12,7 +13,7 @@ from shared.errors import IdempotencyMismatch, IdempotencySpent
 from shared.models import IdempotencyKey
 from shared.ways import Way
 
-KEPT_DAYS = 1
+KEPT = timedelta(days=1)
 
 FIND = text("""
 SELECT request_sha256, answer,
@@ -57,14 +58,10 @@ def find(way: Way, account_id: uuid.UUID, key: str, request_sha256: bytes) -> di
 
 def keep(session: Session, account_id: uuid.UUID, key: str, answer: dict[str, Any]) -> None:
     """Keep the answer in the transaction that made the effect."""
-    session.execute(update(IdempotencyKey).where(*_is(account_id, key)).values(answer=answer))
+    row = (IdempotencyKey.account_id == account_id, IdempotencyKey.key == key)
+    session.execute(update(IdempotencyKey).where(*row).values(answer=answer))
 
 
 def purge(session: Session) -> None:
     """Forget keys that no phone retries any more."""
-    age = func.now() - func.make_interval(0, 0, 0, KEPT_DAYS)
-    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < age))
-
-
-def _is(account_id: uuid.UUID, key: str) -> tuple[Any, Any]:
-    return IdempotencyKey.account_id == account_id, IdempotencyKey.key == key
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < func.now() - KEPT))

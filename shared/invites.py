@@ -1,6 +1,5 @@
 """Invites: one-time codes that let a person into an account's pages. Only a hash is stored."""
 
-import hashlib
 import secrets
 import uuid
 from datetime import timedelta
@@ -10,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from shared.errors import InviteInvalid, NotFound
 from shared.models import Invite
+from shared.tokens import digest
 
-CODE_BYTES = 24  # 192 random bits: a fast hash is enough
+CODE_BYTES = 24
 VALID_DAYS = 7
 
 
@@ -22,7 +22,7 @@ def create(
     code = secrets.token_urlsafe(CODE_BYTES)
     expires_at = func.now() + timedelta(days=valid_days)
     invite = Invite(
-        account_id=account_id, name=name, code_sha256=_digest(code), expires_at=expires_at
+        account_id=account_id, name=name, code_sha256=digest(code), expires_at=expires_at
     )
     session.add(invite)
     session.flush()
@@ -34,7 +34,7 @@ def redeem(session: Session, code: str) -> Invite:
     used: Invite | None = session.scalar(
         update(Invite)
         .where(
-            Invite.code_sha256 == _digest(code.strip()),
+            Invite.code_sha256 == digest(code.strip()),
             Invite.used_at.is_(None),
             Invite.expires_at > func.now(),
         )
@@ -65,7 +65,3 @@ def withdraw_all(session: Session, account_id: uuid.UUID) -> None:
     """Take every invite of an account back that is not used."""
     unused = delete(Invite).where(Invite.account_id == account_id, Invite.used_at.is_(None))
     session.execute(unused)
-
-
-def _digest(code: str) -> bytes:
-    return hashlib.sha256(code.encode()).digest()

@@ -292,13 +292,9 @@ def continue_to(way: Way, lease: Lease, step: Step) -> Lease:
 
 def mark_stills(way: Way, lease: Lease) -> None:
     """Owe, before they are put, the deletion of stills that nothing shows. Raises LeaseLost."""
-    values = {"prefix": stills_prefix(lease), "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
+    prefix = lease.clip_key + deletions.STILL
+    values = {"prefix": prefix, "abandoned_after_s": ARTIFACT_ABANDONED_AFTER_S}
     _fenced(way, sql.MARK_STILLS, lease, values)
-
-
-def stills_prefix(lease: Lease) -> str:
-    """Name what the keys of a clip's stills begin with."""
-    return f"{lease.clip_key}.moment-"
 
 
 def hand_over(way: Way, lease: Lease, step: Step, *, progress: int) -> None:

@@ -53,7 +53,7 @@ class Backlog:
     oldest_unclaimed_s: float
     last_claim_s: float
 
-    def stalled(self, limit_s: float) -> bool:
+    def is_stalled(self, limit_s: float) -> bool:
         """Tell whether work has waited for `limit_s` and nobody claimed anything meanwhile."""
         silent = self.last_claim_s < 0 or self.last_claim_s > limit_s
         return self.oldest_unclaimed_s > limit_s and silent
@@ -64,15 +64,13 @@ def figures(session: Session) -> RowMapping:
     return session.execute(FIGURES).mappings().one()
 
 
-def backlog(session: Session) -> Backlog:
-    """Read how far the workers are behind."""
-    found = figures(session)
+def backlog(found: RowMapping) -> Backlog:
+    """Tell from the figures how far the workers are behind."""
     return Backlog(found["oldest_unclaimed_s"], found["last_claim_s"])
 
 
-def deliveries(session: Session) -> Backlog:
-    """Read how far the sending of webhooks is behind."""
-    found = figures(session)
+def deliveries(found: RowMapping) -> Backlog:
+    """Tell from the figures how far the sending of webhooks is behind."""
     return Backlog(found["oldest_undelivered_s"], found["last_delivery_attempt_s"])
 
 

@@ -678,6 +678,10 @@ class Bucket(StrEnum):
     WEEK = "week"
 
 
+# The first of an assessment's verdicts in this order counts: the latest, a vet's before an owner's.
+COUNTING_FIRST = "(by = 'vet') DESC, verdicts.created_at DESC, verdicts.id DESC"
+
+
 class Verdict(Base):
     """A correction beside an assessment. None overwrites another; `pet_id` follows by trigger."""
 

@@ -90,8 +90,7 @@ class Glance:
 
 def around(session: Session, pet: Pet, bucket: Bucket, span: Span) -> Around:
     """Read the notes, alerts, new starts and changes of bundle in a span of days."""
-    begins = history.midnight(span[0], pet.time_zone)
-    ends = history.midnight(span[1] + timedelta(days=1), pet.time_zone)
+    begins, ends = history.bounds(span, pet.time_zone)
     noted = notes.chosen(pet, since=begins, until=ends).order_by(Note.at, Note.id)
     return Around(
         notes=list(session.scalars(noted)),

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from shared import history
 from shared import trend as method
 from shared.history import Span
-from shared.models import Pet
+from shared.models import COUNTING_FIRST, Pet
 from shared.trend import Summary
 
 PARTS_A_DAY = 4  # of six hours, from midnight
 
 # Of one bundle: scores of two are not compared. A verdict counts in place of the scores.
-PATTERN = text("""
+PATTERN = text(f"""
 SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int / 6 AS part,
        count(*) AS n, avg(tense) AS tense
   FROM (SELECT recorded_at AT TIME ZONE :zone AS local,
@@ -24,13 +24,13 @@ SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int
           FROM assessments LEFT JOIN (
                SELECT DISTINCT ON (assessment_id) assessment_id, label FROM verdicts
                 WHERE pet_id = :pet_id
-                ORDER BY assessment_id, (by = 'vet') DESC, created_at DESC, id DESC) AS counting
+                ORDER BY assessment_id, {COUNTING_FIRST}) AS counting
             ON assessment_id = assessments.id
          WHERE assessments.pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
            AND bundle = :bundle) AS seen
  WHERE tense IS NOT NULL
  GROUP BY weekday, part ORDER BY weekday, part
-""")
+""")  # noqa: S608 - a literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,9 @@ class Periods:
 
 def pattern(session: Session, pet: Pet, span: Span, *, bundle: str | None) -> list[Cell]:
     """Read when in the week a pet's clips of a span showed tense signs, where there are clips."""
-    values = {
-        "pet_id": pet.id,
-        "zone": pet.time_zone,
-        "bundle": bundle,
-        "begins": history.midnight(span[0], pet.time_zone),
-        "ends": history.midnight(span[1] + timedelta(days=1), pet.time_zone),
-    }
+    begins, ends = history.bounds(span, pet.time_zone)
+    within = {"zone": pet.time_zone, "begins": begins, "ends": ends}
+    values = {"pet_id": pet.id, "bundle": bundle, **within}
     return [Cell(*row) for row in session.execute(PATTERN, values)]
 
 

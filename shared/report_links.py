@@ -3,7 +3,6 @@
 The token of a link is 256 random bits and is shown once; only its SHA-256 is stored.
 """
 
-import hashlib
 import ipaddress
 import secrets
 import uuid
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from shared.errors import NotFound, TooManyLinks
 from shared.models import Pet, ReportLink, ReportView
+from shared.tokens import digest
 
 TOKEN_BYTES = 32
 MOST_LIVE_LINKS = 100  # of a pet
@@ -42,7 +42,7 @@ def create(session: Session, pet: Pet, wanted: Wanted) -> tuple[ReportLink, str]
     token = secrets.token_urlsafe(TOKEN_BYTES)
     link = ReportLink(
         pet_id=pet.id,
-        token_sha256=_digest(token),
+        token_sha256=digest(token),
         name=wanted.name,
         question=wanted.question,
         language=wanted.language,
@@ -85,7 +85,7 @@ def open_link(
     """Follow a live link and log the look. Raises NotFound: unknown, expired and revoked alike."""
     query = select(ReportLink, Pet).join(Pet, Pet.id == ReportLink.pet_id)
     live = query.where(
-        ReportLink.token_sha256 == _digest(token),
+        ReportLink.token_sha256 == digest(token),
         ReportLink.revoked_at.is_(None),
         ReportLink.expires_at > func.now(),
     )
@@ -113,7 +113,3 @@ def network_of(address: str) -> str:
 
 def _printable(agent: str) -> str:
     return "".join(one for one in agent if one.isprintable())[:LONGEST_AGENT]
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import RowMapping, text
@@ -16,29 +15,25 @@ from sqlalchemy.orm import Session
 
 from shared import alerts, baselines, deletions, history, notes, storage
 from shared.errors import MediaMissing
-from shared.models import Alert, Baseline, Bucket, Note, Pet
-from shared.trend.observations import NEGATIVE, SESSION_S
-
-Json = dict[str, Any]
-Span = tuple[date, date]
+from shared.history import SESSION, Json, Span
+from shared.models import COUNTING_FIRST, Alert, Baseline, Bucket, Note, Pet
+from shared.trend.history import PERIOD_DAYS
+from shared.trend.observations import NEGATIVE
 
 N_WEEKS = 12
-LATELY_DAYS = 28  # the trend's "lately"
 N_TENSE = 2  # clips shown beside the calmest
 TENSE = 0.5
 MOST_ROWS = 12
-SESSION = timedelta(seconds=SESSION_S)
 
-# The verdict that counts is the latest, a vet's before an owner's.
-CLIPS = text("""
+CLIPS = text(f"""
 SELECT assessments.id, assessments.recorded_at, anxious + distressed AS tense,
        counts.label, counts.by
   FROM assessments LEFT JOIN LATERAL (
        SELECT label, by FROM verdicts WHERE assessment_id = assessments.id
-        ORDER BY (by = 'vet') DESC, created_at DESC, id DESC LIMIT 1) AS counts ON true
+        ORDER BY {COUNTING_FIRST} LIMIT 1) AS counts ON true
  WHERE pet_id = :pet_id AND recorded_at >= :begins AND recorded_at < :ends
  ORDER BY assessments.recorded_at, assessments.id
-""")
+""")  # noqa: S608 - a literal
 SHOWN = text("""
 SELECT assessments.id, clip_id, assessments.recorded_at, clips.reason, clips.note, result,
        storage_key, media_expires_at IS NULL OR media_expires_at > now() AS has_media
@@ -170,9 +165,8 @@ def collect(
 ) -> Facts:
     """Collect what a report on some days of a pet says, as of the last of them."""
     history.fold(session, pet)
-    begins = history.midnight(span[0], pet.time_zone)
-    ends = history.midnight(span[1] + timedelta(days=1), pet.time_zone)
-    lately = max(begins, ends - timedelta(days=LATELY_DAYS))
+    begins, ends = history.bounds(span, pet.time_zone)
+    lately = max(begins, ends - timedelta(days=PERIOD_DAYS))
     within = {"pet_id": pet.id, "begins": begins, "ends": ends}
     clips = session.execute(CLIPS, within).mappings().all()
     noted = session.scalars(notes.chosen(pet, since=begins, until=ends).order_by(Note.at, Note.id))

@@ -3,7 +3,6 @@
 One that an API key made ends with that key; each ends after some weeks without a visit.
 """
 
-import hashlib
 import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.models import ApiKey, Invite, SignIn
+from shared.tokens import digest
 
 TOKEN_BYTES = 32
 KEPT = timedelta(days=30)  # since the last visit
@@ -30,7 +30,7 @@ def create_by_invite(session: Session, invite: Invite) -> str:
 
 def find(session: Session, token: str) -> SignIn | None:
     """Find the live sign-in of a token, and note the visit."""
-    found = session.scalar(_live().where(SignIn.token_sha256 == _digest(token)))
+    found = session.scalar(_live().where(SignIn.token_sha256 == digest(token)))
     if found is not None and found.seen_at < datetime.now(UTC) - NOTED_EVERY:
         found.seen_at, found.expires_at = func.now(), func.now() + KEPT
     return found
@@ -43,7 +43,7 @@ def chosen(account_id: uuid.UUID) -> Select[SignIn]:
 
 def end(session: Session, token: str) -> None:
     """Sign a browser out."""
-    session.execute(delete(SignIn).where(SignIn.token_sha256 == _digest(token)))
+    session.execute(delete(SignIn).where(SignIn.token_sha256 == digest(token)))
 
 
 def end_all(session: Session, account_id: uuid.UUID) -> None:
@@ -55,7 +55,7 @@ def _create(session: Session, made: SignIn) -> str:
     over = delete(SignIn).where(SignIn.account_id == made.account_id)
     session.execute(over.where(SignIn.expires_at <= func.now()))
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    made.token_sha256, made.expires_at = _digest(token), func.now() + KEPT
+    made.token_sha256, made.expires_at = digest(token), func.now() + KEPT
     session.add(made)
     session.flush()
     return token
@@ -65,7 +65,3 @@ def _live() -> Select[SignIn]:
     query = select(SignIn).outerjoin(ApiKey, ApiKey.id == SignIn.api_key_id)
     alive = or_(SignIn.api_key_id.is_(None), ApiKey.revoked_at.is_(None))
     return query.where(SignIn.expires_at > func.now(), alive)
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

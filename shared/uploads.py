@@ -8,7 +8,7 @@ beginning, for a time when no URL works any more. Knows nothing of Flask.
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
@@ -86,7 +86,7 @@ def create(
 ) -> Upload:
     """Open an upload. It ends no later than the deadline of the analysis."""
     told = announced.told
-    until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, settings().upload_ttl_s)
+    until = func.now() + timedelta(seconds=settings().upload_ttl_s)
     upload = Upload(
         id=upload_id,
         account_id=pet.account_id,

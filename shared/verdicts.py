@@ -1,30 +1,27 @@
-"""Verdicts: corrections beside an assessment. None overwrites another or the assessment.
-
-The latest counts, a vet's before an owner's: `shared.history` reads them so.
-"""
+"""Verdicts: corrections beside an assessment. None overwrites another or the assessment."""
 
 import uuid
 from collections.abc import Sequence
 
 from sqlalchemy import RowMapping, Select, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared import alerts, events
-from shared.models import Assessment, Emotion, EventType, Verdict, VerdictBy
+from shared.models import COUNTING_FIRST, Assessment, Emotion, EventType, Verdict, VerdictBy
 from shared.trend.observations import NEGATIVE
 
 # How often verdicts and assessments agree. Of one assessment the verdict that counts is counted.
-CONFUSION = text("""
+CONFUSION = text(f"""
 SELECT species, bundle, by, emotion, label, count(*) AS n
   FROM (SELECT DISTINCT ON (assessment_id) assessment_id, pets.species, label, by
           FROM pets JOIN verdicts ON pet_id = pets.id
          WHERE account_id = :account_id
-         ORDER BY assessment_id, (by = 'vet') DESC, verdicts.created_at DESC, verdicts.id DESC)
-           AS counting
+         ORDER BY assessment_id, {COUNTING_FIRST}) AS counting
   JOIN assessments ON assessments.id = assessment_id
  GROUP BY species, bundle, by, emotion, label
  ORDER BY species, bundle, by, emotion NULLS LAST, label
-""")
+""")  # noqa: S608 - a literal
 
 
 def chosen(assessment: Assessment) -> Select[Verdict]:
@@ -35,8 +32,9 @@ def chosen(assessment: Assessment) -> Select[Verdict]:
 def counting(session: Session, assessment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Verdict]:
     """Read the verdict that counts of each assessment that has any."""
     query = select(Verdict).where(Verdict.assessment_id.in_(assessment_ids))
-    by_weight = query.order_by(Verdict.by == VerdictBy.VET, Verdict.created_at, Verdict.id)
-    return {verdict.assessment_id: verdict for verdict in session.scalars(by_weight)}
+    one_each = query.ext(distinct_on(Verdict.assessment_id))
+    first = one_each.order_by(Verdict.assessment_id, text(COUNTING_FIRST))
+    return {verdict.assessment_id: verdict for verdict in session.scalars(first)}
 
 
 def create(

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from uuid_utils.compat import uuid7
 
 from shared import accounts, clips, jobs, pets
@@ -125,6 +125,13 @@ def accept_job(pet: Pet | None = None) -> Job:
 def read_job(job_id: uuid.UUID) -> Job:
     with transaction() as session:
         return session.get_one(Job, job_id)
+
+
+def read(job_id: uuid.UUID) -> Job:
+    """Read a job with its clip and assessment."""
+    with transaction() as session:
+        account_id = session.scalar(select(Job.account_id).where(Job.id == job_id))
+        return jobs.get(session, account_id, job_id)
 
 
 def claim(

@@ -5,7 +5,6 @@ files. Read once per process: a worker is restarted to see another.
 """
 
 import functools
-import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -15,11 +14,11 @@ from shared.errors import BundleInvalid, MediaMissing, StorageUnavailable
 from shared.settings import settings
 from worker import priority
 from worker.pipeline import bundles
-from worker.pipeline.bundles import Bundle
+from worker.pipeline.bundles import MANIFEST, Bundle
+from worker.pipeline.weights import sha256_of
 
 BUILT_IN = "ethogram"
 S3 = "s3://"
-MANIFEST = "manifest.json"
 
 
 def named(name: str | None) -> Bundle:
@@ -70,8 +69,7 @@ def fetched(place: str) -> Path:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
         fetch(place, MANIFEST, folder)
-        digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
-        home = kept / digest
+        home = kept / sha256_of(folder / MANIFEST)
         files = bundles.read_manifest(folder).files
         for name, expected in files.items():
             if expected is None or not is_same(home / name, expected):
@@ -92,7 +90,7 @@ def fetch(place: str, name: str, folder: Path) -> None:
 
 def is_same(path: Path, expected: str) -> bool:
     """Tell whether a file is there and is the one that is meant."""
-    return path.is_file() and bundles.sha256_of(path) == expected
+    return path.is_file() and sha256_of(path) == expected
 
 
 def settle(folder: Path, home: Path) -> None:

@@ -52,10 +52,9 @@ def moment(language: str, at: datetime, zone: str = "UTC") -> str:
     return format_datetime(local(at, zone), written, locale=language)
 
 
-def ago(language: str, at: datetime, *, now: datetime | None = None) -> str:
+def ago(language: str, at: datetime) -> str:
     """Say how long ago, or ahead, a moment lies: 2 hours ago."""
-    delta = at - (now or datetime.now(UTC))
-    return format_timedelta(delta, add_direction=True, locale=language)
+    return format_timedelta(at - datetime.now(UTC), add_direction=True, locale=language)
 
 
 def percent(language: str, share: float) -> str:

@@ -6,6 +6,8 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
+from shared.models import Retention
+
 KEPT_DAYS = 30  # a video is kept so long, or for ever, or not at all
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,6 +35,11 @@ def read(model: type[Model], **instead: Any) -> Model:  # noqa: ANN401 - any fie
         raise Wrong(
             sorted({str((one["loc"] or ("form",))[0]) for one in error.errors()})
         ) from error
+
+
+def retention_days() -> int | str:
+    """Give for how many days a form says that a video is kept, empty where it says otherwise."""
+    return KEPT_DAYS if request.form.get("retention") == Retention.DAYS else ""
 
 
 def fields() -> MultiDict[str, str]:

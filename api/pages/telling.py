@@ -11,10 +11,10 @@ from typing import Any
 from api import ethogram
 from api.pages import dates, words
 from shared.alerts import URGENT
-from shared.models import Alert, AlertKind
+from shared.models import Alert, AlertKind, Assessment
 from shared.overview import Newest
 from shared.trend import Sentence, State
-from shared.trend.cusum import MIN_BASELINE_SESSIONS, MIN_BASELINE_WEEKS
+from shared.trend.cusum import MIN_BASELINE_DAYS, MIN_BASELINE_SESSIONS
 from shared.trend.observations import NEGATIVE
 
 Json = dict[str, Any]
@@ -35,7 +35,6 @@ EMOTION_TONES = {
     "Distressed": "worse",
 }
 NOW = timedelta(hours=24)  # an older clip says nothing of now
-MIN_DAYS = MIN_BASELINE_WEEKS * 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,8 @@ def _values(language: str, answer: Json) -> Json:
     return {
         "sessions": MIN_BASELINE_SESSIONS - answer["sessions_needed"],
         "min_sessions": MIN_BASELINE_SESSIONS,
-        "days": MIN_DAYS - answer["days_needed"],
-        "min_days": MIN_DAYS,
+        "days": MIN_BASELINE_DAYS - answer["days_needed"],
+        "min_days": MIN_BASELINE_DAYS,
         "n": answer["sessions_needed"],
         "now_clips": now["n_clips"] if now else 0,
         "usual_clips": usual["n_clips"] if usual else 0,
@@ -151,10 +150,9 @@ def seen(language: str, newest: Newest | None) -> Said:
     return Said(EMOTION_TONES[assessment.emotion], said, sureness(language, assessment.result))
 
 
-def is_recent(newest: Newest | None, now: datetime | None = None) -> bool:
+def is_recent(newest: Newest | None) -> bool:
     """Tell whether the last clip is new enough to speak of now."""
-    at = now or datetime.now(UTC)
-    return newest is not None and at - newest.assessment.recorded_at <= NOW
+    return newest is not None and datetime.now(UTC) - newest.assessment.recorded_at <= NOW
 
 
 def sureness(language: str, result: Json) -> str:
@@ -164,7 +162,7 @@ def sureness(language: str, result: Json) -> str:
     return words.say(language, f"evidence.{result['evidence']}") if result["evidence"] else ""
 
 
-def why_unclear(language: str, assessment: Any) -> str:  # noqa: ANN401 - an assessment's row
+def why_unclear(language: str, assessment: Assessment) -> str:
     """Say why a clip does not tell, in the reader's language where there are words for it."""
     name = f"abstention.{assessment.abstention_code}"
     if words.knows(language, name):

@@ -10,7 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from api.reports.words import Words
-from shared.reports import LATELY_DAYS, Facts, Week
+from shared.reports import Facts, Week
+from shared.trend.history import PERIOD_DAYS
 
 Anchor = Literal["start", "middle", "end"]
 
@@ -134,7 +135,7 @@ def _dates(axes: Axes, words: Words) -> Iterator[Shape]:
 
 
 def _weeks(facts: Facts, axes: Axes) -> Iterator[Shape]:
-    lately = facts.last - timedelta(days=LATELY_DAYS - 1)
+    lately = facts.last - timedelta(days=PERIOD_DAYS - 1)
     counted = {week.begins: week for week in facts.weeks}
     every = -(-axes.n_weeks // (2 * MOST_LABELS))
     for number in range(axes.n_weeks):

@@ -10,10 +10,9 @@ from api import ethogram
 from api.reports.words import Words
 from shared.models import Alert, Note
 from shared.reports import Facts, Moment, SignalCount
-from shared.trend.cusum import MIN_BASELINE_SESSIONS, MIN_BASELINE_WEEKS
+from shared.trend.cusum import MIN_BASELINE_DAYS, MIN_BASELINE_SESSIONS
 
 BLANK = re.compile(r"\s+")
-MIN_DAYS = MIN_BASELINE_WEEKS * 7
 MOST_SIGNALS = 4  # of one clip
 NONE = "–"
 
@@ -138,8 +137,8 @@ def answer(trend: dict[str, Any], words: Words) -> str:
         "n": trend["sessions_needed"],
         "sessions": MIN_BASELINE_SESSIONS - trend["sessions_needed"],
         "min_sessions": MIN_BASELINE_SESSIONS,
-        "days": MIN_DAYS - trend["days_needed"],
-        "min_days": MIN_DAYS,
+        "days": MIN_BASELINE_DAYS - trend["days_needed"],
+        "min_days": MIN_BASELINE_DAYS,
     }
     for name, rate in (("now", trend["negative"]["now"]), ("usual", trend["negative"]["usual"])):
         if rate is not None:

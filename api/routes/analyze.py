@@ -1,6 +1,7 @@
 """The one-call form: a file in, four fields out."""
 
 import uuid
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -13,8 +14,8 @@ from api.schemas.assessments import AnalysisOut
 from api.schemas.base import Created
 from api.schemas.clips import AnalyzeIn
 from api.schemas.jobs import JobOut
-from api.watch import watch
-from shared import jobs, pets
+from api.watch import current, watch
+from shared import pets
 from shared.clips import Told
 from shared.db import transaction
 from shared.errors import (
@@ -73,10 +74,8 @@ def analyze(form_and_files_data: AnalyzeIn) -> Response:
     pet_id = form_and_files_data.pet_id or _unnamed(form_and_files_data)
     request = intake.Request(auth.account_id(), pet_id, told, None)
     answer = intake.take(request, form_and_files_data.file)
-    job_id = uuid.UUID(answer["id"])
-    job = watch().until(
-        lambda job: job.status.is_final, lambda: _read(job_id), settings().analyze_wait_s
-    )
+    read = partial(current, auth.account_id(), uuid.UUID(answer["id"]))
+    job = watch().until(lambda job: job.status.is_final, read, settings().analyze_wait_s)
     response = _present(job)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return response
@@ -85,11 +84,6 @@ def analyze(form_and_files_data: AnalyzeIn) -> Response:
 def _unnamed(asked: AnalyzeIn) -> uuid.UUID:
     with transaction() as session:
         return pets.unnamed(session, auth.account_id(), asked.species).id
-
-
-def _read(job_id: uuid.UUID) -> JobOut:
-    with transaction() as session:
-        return JobOut.of(jobs.get(session, auth.account_id(), job_id))
 
 
 def _present(job: JobOut) -> Response:

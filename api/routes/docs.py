@@ -10,14 +10,13 @@ from typing import Any
 from apiflask import APIBlueprint, APIFlask
 from flask import current_app, render_template
 
-from api.errors import RETRIED, kind_of, status_of
+from api.errors import OF_THE_SERVER, RETRIED, kind_of, status_of
 from api.schemas.base import Problem
 from shared import errors
 from shared.errors import TailTrendError
 
 OPEN_PATHS = ("/live", "/ready", "/metrics")  # load balancers and Prometheus have no key
 OF_EVERY_ROUTE = (errors.KeyMissing, errors.KeyInvalid, errors.TooManyRequests)
-OF_THE_SERVER = (errors.LineTooLong, errors.HeadersTooLarge, TailTrendError)
 REF = "#/components/schemas/"
 NESTED_NAME = re.compile(rf'"{REF}\w+\.(\w+)"')  # APIFlask's `JobOut.JobStatus`
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"

@@ -30,7 +30,7 @@ from shared.db import transaction
 from shared.history import Span
 from shared.models import Baseline, Bucket, Note, Pet
 from shared.overview import Around
-from shared.trend.temperament import MIN_CLIPS
+from shared.trend.temperament import MIN_CLIPS, Clusters
 
 HOUSEHOLD_DAYS = 90
 
@@ -129,21 +129,21 @@ def read_temperament(pet_id: uuid.UUID) -> TemperamentOut:
         pet = pets.get(session, auth.account_id(), pet_id)
         found = households.temperament(session, pet)
         grouped = households.groups(session, auth.account_id()) if found else None
-    cluster = grouped.cluster_of.get(str(pet_id)) if grouped else None
     return TemperamentOut(
         status="described" if found else "not_enough_data",
         clips_needed=0 if found else MIN_CLIPS,
         temperament=found,
-        cluster=None
-        if grouped is None or cluster is None
-        else ClusterOut(
-            pet_ids=[
-                uuid.UUID(name) for name, group in grouped.cluster_of.items() if group == cluster
-            ],
-            shares=grouped.centres[cluster],
-            stability=grouped.stability[cluster],
-        ),
+        cluster=_cluster(grouped, pet_id) if grouped else None,
     )
+
+
+def _cluster(grouped: Clusters, pet_id: uuid.UUID) -> ClusterOut | None:
+    number = grouped.cluster_of.get(str(pet_id))
+    if number is None:
+        return None
+    alike = [uuid.UUID(name) for name, one in grouped.cluster_of.items() if one == number]
+    shares, stability = grouped.centres[number], grouped.stability[number]
+    return ClusterOut(pet_ids=alike, shares=shares, stability=stability)
 
 
 @bp.get("/household")

@@ -22,9 +22,9 @@ from api.schemas.jobs import (
     PollHeaders,
     etag_of,
 )
-from api.watch import watch
+from api.watch import current, watch
 from shared import jobs, pets
-from shared.db import single, transaction
+from shared.db import transaction
 from shared.errors import BadCursor, JobFinal, JobNotFinal, NotFound, TooManyJobs, TooManyWaiters
 from shared.models import Job
 from shared.settings import settings
@@ -50,13 +50,8 @@ def read_job(job_id: uuid.UUID, query_data: JobQuery, headers_data: JobHeaders) 
     When too many requests wait already, the answer comes at once: mind `Retry-After`.
     """
     wait_s = min(query_data.wait_s, settings().poll_wait_max_s)
-    read = partial(_read, auth.account_id(), job_id)
+    read = partial(current, auth.account_id(), job_id)
     return _present(watch().until(_has_news, read, wait_s))
-
-
-def _read(account_id: uuid.UUID, job_id: uuid.UUID) -> JobOut:
-    with single() as way:
-        return JobOut.of(jobs.get(way, account_id, job_id))
 
 
 def _has_news(job: JobOut) -> bool:
@@ -88,7 +83,7 @@ def follow_job(job_id: uuid.UUID, headers_data: EventsHeaders) -> Response:
     `Last-Event-ID` and hears only news. When too many requests wait already, the answer is 503.
     """
     known = headers_data.last_event_id
-    read = partial(_read, auth.account_id(), job_id)
+    read = partial(current, auth.account_id(), job_id)
     job = read()
     if job.status.is_final and job.etag() == known:
         return Response(status=HTTPStatus.NO_CONTENT)

@@ -20,13 +20,13 @@ from api.schemas.reports import (
     ReportQuery,
     ReportViewOut,
     ReportViewsPage,
-    checked,
+    span_of,
+    wanted,
 )
 from shared import pets, report_links, reports
 from shared.db import transaction
 from shared.errors import BadCursor, TooManyLinks
 from shared.models import ReportLink, ReportView
-from shared.report_links import Wanted
 
 bp = blueprint("reports")
 
@@ -44,8 +44,8 @@ def read_report(pet_id: uuid.UUID, query_data: ReportQuery) -> Response:
     now = datetime.now(UTC)
     with transaction() as session:
         pet = pets.get(session, auth.account_id(), pet_id)
-        asked = reports.span_of(pet, now, first=query_data.first, last=query_data.last)
-        facts = reports.collect(session, pet, checked(asked), question=query_data.question, now=now)
+        span = span_of(query_data, pet, now)
+        facts = reports.collect(session, pet, span, question=query_data.question, now=now)
     made_pdf = made.as_pdf(facts, query_data.language, reports.stills(facts))
     headers = {
         "Content-Disposition": f'inline; filename="report-{pet_id}.pdf"',
@@ -66,12 +66,10 @@ def create_report_link(
     The days of the report are fixed now; what it says of them follows the facts, so a clip that
     you delete is gone from it as well.
     """
-    asked = json_data
     with transaction() as session:
         pet = pets.get(session, auth.account_id(), pet_id)
-        span = reports.span_of(pet, datetime.now(UTC), first=asked.first, last=asked.last)
-        wanted = Wanted(asked.name, asked.question, asked.language, *checked(span), asked.days)
-        link, token = report_links.create(session, pet, wanted)
+        asked = wanted(json_data, pet, datetime.now(UTC))
+        link, token = report_links.create(session, pet, asked)
         session.refresh(link)
         told = ReportLinkOut.model_validate(link).model_dump()
     answer = ReportLinkMade(**told, url=f"{request.url_root}r/{token}")

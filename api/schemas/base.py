@@ -1,7 +1,7 @@
 """What all shapes share: texts and times as Postgres can keep them, a page, a problem."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -11,9 +11,12 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationInfo,
+    model_validator,
 )
 
 Item = TypeVar("Item", bound=BaseModel)
+Day = TypeVar("Day", bound=date)  # a datetime is one
+MOST_YEARS = (2000, 2100)
 
 # Postgres keeps no NUL. The patterns stand in the OpenAPI document, so that a client knows.
 NO_NUL = r"^[^\x00]*$"
@@ -44,16 +47,16 @@ def _aware(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _of_a_calendar(time: datetime) -> datetime:
-    """Refuse a time that no calendar around it can hold."""
-    if not MOST_YEARS[0] <= time.year <= MOST_YEARS[1]:
+def _of_a_calendar(day: Day) -> Day:
+    """Refuse a day, or a time, that no calendar around it can hold."""
+    if not MOST_YEARS[0] <= day.year <= MOST_YEARS[1]:
         raise ValueError(f"must lie between the years {MOST_YEARS[0]} and {MOST_YEARS[1]}")
-    return time
+    return day
 
 
-MOST_YEARS = (2000, 2100)
 UtcTime = Annotated[IsoTime, AfterValidator(_aware)]
 AwareTime = Annotated[UtcTime, AfterValidator(_of_a_calendar)]
+CalendarDay = Annotated[IsoDate, AfterValidator(_of_a_calendar)]
 
 
 def not_before(field: str, *, sent_as: str | None = None) -> AfterValidator:
@@ -76,6 +79,16 @@ class Input(BaseModel):
     """What a request says in its body or its query: unknown names are mistakes."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Patch(Input):
+    """What to change about a thing."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("The request names nothing to change.")
+        return self
 
 
 class Page(BaseModel, Generic[Item]):

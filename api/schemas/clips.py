@@ -23,6 +23,7 @@ from api.schemas.base import (
     Name,
     Page,
     PageQuery,
+    Patch,
     Text,
 )
 from shared.models import Reason, Retention, Species
@@ -90,7 +91,7 @@ class ClipHeaders(BaseModel):
     )
 
 
-class ClipPatch(Keeping):
+class ClipPatch(Patch, Keeping):
     """Say anew whom a clip shows, why it was filmed, or how long its media is kept from now on."""
 
     model_config = ConfigDict(
@@ -105,12 +106,6 @@ class ClipPatch(Keeping):
     tags: TagList = LEFT_OUT
     note: Text | None = LEFT_OUT
     retention: Retention = LEFT_OUT
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("The request names nothing to change.")
-        return self
 
 
 class ClipOut(BaseModel):

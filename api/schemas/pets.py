@@ -4,11 +4,11 @@ import functools
 import uuid
 import zoneinfo
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.schemas.base import LEFT_OUT, Input, IsoDate, Name, Page
+from api.schemas.base import LEFT_OUT, Input, IsoDate, Name, Page, Patch
 from shared.models import Species
 
 EARLIEST_BIRTH = date(1980, 1, 1)  # the oldest cat on record lived 38 years
@@ -58,7 +58,7 @@ class PetIn(Input):
     time_zone: TimeZone = "UTC"
 
 
-class PetPatch(Input):
+class PetPatch(Patch):
     """What to change about a pet; what is left out stays."""
 
     model_config = ConfigDict(
@@ -70,12 +70,6 @@ class PetPatch(Input):
     breed: Name | None = None
     birth_date: BirthDate | None = None
     time_zone: TimeZone = LEFT_OUT
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("The request names nothing to change.")
-        return self
 
 
 class PetOut(BaseModel):

@@ -7,9 +7,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.reports.words import Language
-from api.schemas.base import NO_NUL, Input, Name, Page
-from api.schemas.history import Day
+from api.schemas.base import NO_NUL, CalendarDay, Input, Name, Page
+from shared import reports
 from shared.errors import InvalidRequest
+from shared.history import Span
+from shared.models import Pet
+from shared.report_links import Wanted
 
 MOST_DAYS = 366
 LONGEST_LINK_DAYS = 90
@@ -19,18 +22,10 @@ Question = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=NO_NUL),
     Field(description="What the report is to answer; the default asks whether it gets worse."),
 ]
-First = Annotated[Day, Field(description="Default: twelve weeks before `to`.")]
-Last = Annotated[Day, Field(description="Included, and the report is as of it; default: today.")]
-
-
-def checked(span: tuple[date, date]) -> tuple[date, date]:
-    """Give a span back that one page can show. Raises InvalidRequest."""
-    first, last = span
-    if first > last:
-        raise InvalidRequest(fields={"from": ["must not be after to"]})
-    if (last - first).days > MOST_DAYS:
-        raise InvalidRequest(fields={"from": [f"at most {MOST_DAYS} days before to"]})
-    return span
+First = Annotated[CalendarDay, Field(description="Default: twelve weeks before `to`.")]
+Last = Annotated[
+    CalendarDay, Field(description="Included, and the report is as of it; default: today.")
+]
 
 
 class ReportQuery(Input):
@@ -57,6 +52,22 @@ class ReportLinkIn(Input):
     question: Question | None = None
     language: Language = Language.ENGLISH
     days: int = Field(14, ge=1, le=LONGEST_LINK_DAYS, description="How long it works.")
+
+
+def span_of(asked: ReportQuery | ReportLinkIn, pet: Pet, now: datetime) -> Span:
+    """Give the days that a report is asked about. Raises InvalidRequest: no page shows them."""
+    first, last = reports.span_of(pet, now, first=asked.first, last=asked.last)
+    if first > last:
+        raise InvalidRequest(fields={"from": ["must not be after to"]})
+    if (last - first).days > MOST_DAYS:
+        raise InvalidRequest(fields={"from": [f"at most {MOST_DAYS} days before to"]})
+    return first, last
+
+
+def wanted(asked: ReportLinkIn, pet: Pet, now: datetime) -> Wanted:
+    """Give the link that is asked for. Raises as `span_of`."""
+    first, last = span_of(asked, pet, now)
+    return Wanted(asked.name, asked.question, asked.language, first, last, asked.days)
 
 
 class ReportLinkOut(BaseModel):

@@ -4,9 +4,9 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from api.schemas.base import LEFT_OUT, NO_NUL, Input, Page, PageQuery, UtcTime, not_before
+from api.schemas.base import LEFT_OUT, NO_NUL, Input, Page, PageQuery, Patch, UtcTime, not_before
 from shared.endpoints import MOST_URL_CHARACTERS
 from shared.models import (
     Delivery,
@@ -46,7 +46,7 @@ class EndpointIn(Input):
     events: Filter = Field([])
 
 
-class EndpointPatch(Input):
+class EndpointPatch(Patch):
     """What to change about an endpoint; what is left out stays."""
 
     model_config = ConfigDict(
@@ -57,12 +57,6 @@ class EndpointPatch(Input):
     description: Description = LEFT_OUT
     events: Filter = LEFT_OUT
     state: EndpointState = LEFT_OUT
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("The request names nothing to change.")
-        return self
 
 
 class EndpointOut(BaseModel):

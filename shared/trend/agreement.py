@@ -28,8 +28,8 @@ class Agreement:
     specificity: Share
 
 
-def agreement(observations: Iterable[Observation], by: str | None = None) -> Agreement:
-    """Compare the likelier side of each score with its verdict; `by` keeps owners' or vets' only.
+def agreement(observations: Iterable[Observation]) -> Agreement:
+    """Compare the likelier side of each score with its verdict.
 
     Give it the clips of one species: the rates are those of whatever it is given. Verdicts are
     not a random sample, people judge what surprises them: both rates are lower bounds at best.
@@ -37,9 +37,7 @@ def agreement(observations: Iterable[Observation], by: str | None = None) -> Agr
     pairs = [
         (_is_negative(clip), clip.verdict in NEGATIVE)
         for clip in observations
-        if clip.verdict is not None
-        and clip.probabilities is not None
-        and (by is None or clip.verdict_by == by)
+        if clip.verdict is not None and clip.probabilities is not None
     ]
     truly, truly_not = (
         [score for score, verdict in pairs if verdict],

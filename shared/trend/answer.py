@@ -15,7 +15,7 @@ import numpy as np
 from shared.trend import texts
 from shared.trend.card import Figures, figures_for
 from shared.trend.context import ReasonMix, part_shares, reason_mix, usual_part_of_day
-from shared.trend.cusum import MIN_BASELINE_SESSIONS, MIN_BASELINE_WEEKS, WEEK
+from shared.trend.cusum import MIN_BASELINE_DAYS, MIN_BASELINE_SESSIONS
 from shared.trend.history import (
     MIN_PERIOD_SESSIONS,
     NO_KNOWLEDGE,
@@ -165,7 +165,7 @@ def trend(
     bundle_id = bundle_in_use(everything, today)
     of_bundle = np.array([clip.bundle_id == bundle_id for clip in everything.clips], dtype=bool)
     all_of_bundle = select(everything, of_bundle)
-    usable = np.array([_is_usable(clip) for clip in all_of_bundle.clips], dtype=bool)
+    usable = np.array([clip.is_usable for clip in all_of_bundle.clips], dtype=bool)
     clips = select(all_of_bundle, usable)
     history = History.of(clips, today, budget_per_year, priors)
     mix = reason_mix(*history.clips_now_and_usual())
@@ -183,10 +183,6 @@ def trend(
         anchor,
         budget_per_year,
     )
-
-
-def _is_usable(clip: Observation) -> bool:
-    return clip.probabilities is not None or clip.verdict is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +279,7 @@ def _missing(history: History, state: State) -> tuple[int, int]:
         n_sessions = len(np.unique(history.clips.session))
         days = history.today - history.first_day if n_sessions else 0
         sessions_needed = max(0, MIN_BASELINE_SESSIONS - n_sessions)
-        return sessions_needed, max(0, MIN_BASELINE_WEEKS * WEEK - days)
+        return sessions_needed, max(0, MIN_BASELINE_DAYS - days)
     if state is State.TOO_FEW_CLIPS:
         return MIN_PERIOD_SESSIONS - history.sessions_now(), 0
     return 0, 0
@@ -325,8 +321,8 @@ def _sentence(
             code,
             sessions=len(np.unique(history.clips.session)),
             min_sessions=MIN_BASELINE_SESSIONS,
-            days=min(history.today - history.first_day, MIN_BASELINE_WEEKS * WEEK),
-            min_days=MIN_BASELINE_WEEKS * WEEK,
+            days=min(history.today - history.first_day, MIN_BASELINE_DAYS),
+            min_days=MIN_BASELINE_DAYS,
         )
     assert worse is not None
     assert better is not None

@@ -10,15 +10,12 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.trend.cusum import WEEK, WEEK_SD
-from shared.trend.rate import LOGIT_GRID, Array, RatePrior, log_prior
+from shared.trend.rate import LOGIT_GRID, Array, Ints, RatePrior, log_prior
 
 LONGEST_GAP_DAYS = 28  # after a longer one no less is known of a pet
 MOST_NATS = 200.0  # that one period says; a double holds three times as many
-
-Ints = NDArray[np.int64]
 
 
 def course(evidence: Array, days: Ints, priors: Sequence[RatePrior]) -> Array:

@@ -28,6 +28,7 @@ BASELINE_SD = 0.1  # logits by which "as usual" may differ between baseline and 
 MEMORY_WEEKS = 26  # a change may have begun at most this long ago
 BASELINE_WEEKS = 12  # weeks with clips; those of later weeks never move the usual rate
 MIN_BASELINE_WEEKS = 2
+MIN_BASELINE_DAYS = MIN_BASELINE_WEEKS * WEEK
 MIN_BASELINE_SESSIONS = 8
 CLOSING_WEEKS = 4  # an alarm closes when this many weeks look usual again ...
 CLOSING_FACTOR = -1.0  # ... by this many nats

@@ -16,6 +16,7 @@ from shared.trend.observations import (
     PLAY,
     Observation,
     VerdictBy,
+    first_of,
     session_weights,
 )
 from shared.trend.rate import RATE_GRID, Array, clip_log_likelihood
@@ -116,15 +117,14 @@ def session_log_likelihood(
     if not alone.all():
         number = session[~alone]
         likelihood[np.unique(number)] = _of_bursts(ratio[~alone], number)
-    first = np.unique(session, return_index=True)[1]
-    return likelihood * session_weights(day[first])[:, None]
+    return likelihood * session_weights(day[first_of(session)])[:, None]
 
 
 def _of_bursts(log_ratio: Array, session: NDArray[np.int64]) -> Array:
     """Sum over the mood of each session, tense or not. (n,) -> (sessions with clips, 39)"""
     r = np.exp(log_ratio)[:, None]
     anew = (1 - SAME_MOOD) * (1 + RATE_GRID * (r - 1))
-    first = np.unique(session, return_index=True)[1]
+    first = first_of(session)
     if_tense = np.add.reduceat(np.log(SAME_MOOD * r + anew), first, axis=0)
     if_not = np.add.reduceat(np.log(SAME_MOOD + anew), first, axis=0)
     return np.asarray(np.logaddexp(np.log(RATE_GRID) + if_tense, np.log1p(-RATE_GRID) + if_not))

@@ -32,6 +32,7 @@ from shared.trend.observations import (
     Reason,
     Timeline,
     day_name,
+    first_of,
     select,
 )
 from shared.trend.rate import (
@@ -40,6 +41,7 @@ from shared.trend.rate import (
     PLAY_PRIOR,
     RATE_GRID,
     Array,
+    Ints,
     Rate,
     RatePrior,
     log_prior,
@@ -49,7 +51,6 @@ from shared.trend.rate import (
 )
 from shared.trend.thresholds import sessions_per_week_before, threshold
 
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
@@ -281,7 +282,7 @@ def _sessions_per_week(clips: Timeline, first_day: int, n_weeks: int) -> Ints:
 
 
 def _session_days(clips: Timeline) -> Ints:
-    return clips.day[np.unique(clips.session, return_index=True)[1]]
+    return clips.day[first_of(clips.session)]
 
 
 def _walk(

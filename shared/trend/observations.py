@@ -15,6 +15,8 @@ PLAY = ("Playful", "Relaxed")
 
 SESSION_S = 2 * 3600  # clips that begin within two hours of a session's first clip belong to it
 DAY_S = 86_400
+SAME_SESSION = 0.6  # correlation of what two clips of one session show: same scene, same mood
+SAME_DAY = 0.2  # of two sessions of one day: day-to-day wander of SD 0.5 in logits gives about 0.05
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -48,6 +50,11 @@ class Observation:
     verdict_by: str | None = None
     assessment_id: str = ""
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether it says anything: it has a result or a verdict."""
+        return self.probabilities is not None or self.verdict is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
@@ -79,7 +86,7 @@ def timeline(observations: Iterable[Observation], time_zone: tzinfo) -> Timeline
     time_s = np.array([clip.recorded_at.timestamp() for clip in clips], dtype=np.float64)
     local_s = time_s + utc_offsets_s(time_s, time_zone)
     session = sessions(time_s)
-    day = np.floor(local_s[_first_of(session)] / DAY_S).astype(np.int64)[session]
+    day = np.floor(local_s[first_of(session)] / DAY_S).astype(np.int64)[session]
     return Timeline(
         clips, time_s, day, local_s % DAY_S / 3600, session, evidence_weights(session, day)
     )
@@ -92,7 +99,7 @@ def select(line: Timeline, keep: NDArray[np.bool_]) -> Timeline:
     time_s, day = line.time_s[keep], line.day[keep]
     session = sessions(time_s)
     clips = tuple(clip for clip, kept in zip(line.clips, keep, strict=True) if kept)
-    day = day[_first_of(session)][session]
+    day = day[first_of(session)][session]
     return Timeline(clips, time_s, day, line.hour[keep], session, evidence_weights(session, day))
 
 
@@ -144,12 +151,9 @@ def sessions(time_s: NDArray[np.float64]) -> NDArray[np.int64]:
     return numbers
 
 
-def _first_of(session: NDArray[np.int64]) -> NDArray[np.int64]:
+def first_of(session: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return at which clip each session begins. (n_sessions,)"""
     return np.unique(session, return_index=True)[1]
-
-
-SAME_SESSION = 0.6  # correlation of what two clips of one session show: same scene, same mood
-SAME_DAY = 0.2  # of two sessions of one day: day-to-day wander of SD 0.5 in logits gives about 0.05
 
 
 def evidence_weights(session: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -158,7 +162,7 @@ def evidence_weights(session: NDArray[np.int64], day: NDArray[np.int64]) -> NDAr
     The usual design effect of clusters (Kish 1965), for clips in a session and sessions in a day.
     """
     in_session = np.bincount(session)
-    per_clip = session_weights(day[_first_of(session)]) / (1 + (in_session - 1) * SAME_SESSION)
+    per_clip = session_weights(day[first_of(session)]) / (1 + (in_session - 1) * SAME_SESSION)
     return np.asarray(per_clip[session])
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 LOGIT_GRID: Array = np.linspace(-4.6, 3.0, 39)  # 1 % .. 95 %, in steps of 0.2
 RATE_GRID: Array = np.asarray(expit(LOGIT_GRID))

@@ -22,21 +22,21 @@ from shared.trend.evidence import (
     UNCALIBRATED_TEMPER,
     session_log_likelihood,
 )
-from shared.trend.observations import Observation, Reason, sessions
+from shared.trend.observations import DAY_S, Observation, Reason, first_of, sessions
 from shared.trend.rate import (
     NEGATIVE_PRIOR,
     PLAY_PRIOR,
     Array,
+    Ints,
     RatePrior,
     log_prior,
 )
 from shared.trend.thresholds import sessions_per_week_before, threshold
 
 Wander = Literal["weekly", "regime", "seasonal", "walk"]
-Ints = NDArray[np.int64]
 Moments = tuple[Ints, Array, NDArray[np.bool_]]  # pet, time_s, whether it is negative
 BEGIN = datetime(2025, 1, 6, tzinfo=UTC)  # a Monday
-N_DAY_S = 86_400
+BATCH = 500  # pets that are drawn at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _filmed(scenario: Scenario, rate: Array, rng: np.random.Generator) -> Moment
     negative = rng.random(cell.size) < (odds / (1 + odds)).ravel()[cell]
     hour = np.full(cell.size, 12.0) if scenario.one_clip_hour else rng.uniform(7, 22, cell.size)
     pet, day = np.divmod(cell, rate.shape[1])
-    return pet, day * N_DAY_S + hour * 3600, negative
+    return pet, day * DAY_S + hour * 3600, negative
 
 
 def _filmed_in_bursts(
@@ -164,9 +164,9 @@ def _filmed_in_bursts(
     """Draw what is filmed within half an hour of a moment: three in five show the same mood."""
     pet, time_s, negative = moments
     again = np.repeat(np.arange(len(pet)), rng.poisson(np.full(len(pet), scenario.burst)))
-    latest_s = (time_s[again] // N_DAY_S + 1) * N_DAY_S - 60
+    latest_s = (time_s[again] // DAY_S + 1) * DAY_S - 60
     later_s = np.minimum(time_s[again] + rng.uniform(30, 1800, len(again)), latest_s)
-    anew = rng.random(len(again)) < rate[pet[again], (later_s // N_DAY_S).astype(np.int64)]
+    anew = rng.random(len(again)) < rate[pet[again], (later_s // DAY_S).astype(np.int64)]
     same = rng.random(len(again)) < 0.6
     return pet[again], later_s, np.where(same, negative[again], anew)
 
@@ -180,7 +180,7 @@ def _filmed_out_of_worry(
     day, when it is negative at least every second time.
     """
     pet, time_s, negative = moments
-    week = (time_s // (WEEK * N_DAY_S)).astype(np.int64)
+    week = (time_s // (WEEK * DAY_S)).astype(np.int64)
     worry = np.full(len(pet), scenario.worry)
     if scenario.spell_week is not None:
         in_spell = (week >= scenario.spell_week) & (week < scenario.spell_week + 6)
@@ -188,9 +188,9 @@ def _filmed_out_of_worry(
     again = np.repeat(np.arange(len(pet)), rng.poisson(worry * negative))
     soon = rng.random(len(again)) < 0.5
     wait_h = np.where(soon, rng.uniform(0, 1, len(again)), rng.uniform(1, 8, len(again)))
-    latest_s = (time_s[again] // N_DAY_S + 1) * N_DAY_S - 60
+    latest_s = (time_s[again] // DAY_S + 1) * DAY_S - 60
     later_s = np.minimum(time_s[again] + wait_h * 3600, latest_s)
-    chance = np.maximum(rate[pet[again], (later_s // N_DAY_S).astype(np.int64)], 0.5)
+    chance = np.maximum(rate[pet[again], (later_s // DAY_S).astype(np.int64)], 0.5)
     chance = np.where(soon, 0.8, chance)
     return pet[again], later_s, rng.random(len(again)) < chance
 
@@ -236,12 +236,12 @@ def _beta_scores(spread: float, negative: NDArray[np.bool_], rng: np.random.Gene
 def day_evidence(clips: Clips, *, calibrated: bool = True) -> tuple[Array, Ints]:
     """Return days' log likelihoods (n_pets, n_weeks, 7, 39), sessions (n_pets, n_weeks, 7)."""
     n_days = clips.n_weeks * WEEK
-    session = sessions(clips.time_s + clips.pet * float(2 * n_days * N_DAY_S))
-    cell = clips.pet * n_days + (clips.time_s // N_DAY_S).astype(np.int64)
+    session = sessions(clips.time_s + clips.pet * float(2 * n_days * DAY_S))
+    cell = clips.pet * n_days + (clips.time_s // DAY_S).astype(np.int64)
     limit = np.log(LARGEST_RATIO)
     ratio = clips.log_ratio * (1.0 if calibrated else UNCALIBRATED_TEMPER)
     per_session = session_log_likelihood(np.clip(ratio, -limit, limit), session, cell)
-    cell = cell[np.unique(session, return_index=True)[1]]
+    cell = cell[first_of(session)]
     evidence = np.zeros((clips.n_pets * n_days, per_session.shape[1]))
     if len(cell):
         starts = np.flatnonzero(np.diff(cell, prepend=-1))
@@ -319,7 +319,7 @@ def share(n: int, total: int) -> Count:
     return Count(n, float(total), p, float(max(0.0, middle - half)), float(min(1.0, middle + half)))
 
 
-def pet_observations(clips: Clips, pet: int, *, calibrated: bool = True) -> list[Observation]:
+def pet_observations(clips: Clips, pet: int) -> list[Observation]:
     """Write one simulated pet's clips the way the product stores them."""
     chosen = np.flatnonzero(clips.pet == pet)
     chance = expit(clips.log_ratio[chosen] + logit(NEGATIVE_SHARE))
@@ -329,7 +329,7 @@ def pet_observations(clips: Clips, pet: int, *, calibrated: bool = True) -> list
             recorded_at=BEGIN + timedelta(seconds=float(clips.time_s[index])),
             probabilities=_five_classes(float(p)),
             bundle_id="simulated",
-            calibrated=calibrated,
+            calibrated=True,
             reason=_reason(clips, int(index)),
         )
         for index, p in zip(chosen, chance, strict=True)
@@ -386,9 +386,11 @@ def calibrate(question: str, per_week: float, n_pets: int, seed: int) -> list[fl
         pets = replace(scenario, clips_per_week=per_week * (1 + scenario.burst), n_weeks=52)
         if question == "play_fall":
             pets = replace(pets, base_rate=PLAY_BASE, worry=0.0)
-        for batch in range(max(1, n_pets // 500)):
+        for batch in range(max(1, n_pets // BATCH)):
             rng = np.random.default_rng([seed, 999, number, batch])
-            result = run(simulate(pets, min(n_pets, 500), rng), question=question, never_alarm=True)
+            result = run(
+                simulate(pets, min(n_pets, BATCH), rng), question=question, never_alarm=True
+            )
             highest.append(result.score.max(axis=(1, 2)))
     years = (52 - 3) / 52
     shares = np.exp(-SAFETY * np.array(BUDGETS) * years)

@@ -30,14 +30,21 @@ from shared.trend.observations import (
     select,
     timeline,
 )
-from shared.trend.rate import DESIGN_EFFECT, NEGATIVE_PRIOR, PLAY_PRIOR, Array, Rate, intervals
+from shared.trend.rate import (
+    DESIGN_EFFECT,
+    NEGATIVE_PRIOR,
+    PLAY_PRIOR,
+    Array,
+    Ints,
+    Rate,
+    intervals,
+)
 
 Bucket = Literal["day", "week", "month"]
 SIDES, PRIORS = (NEGATIVE_SIDE, PLAY_SIDE), (NEGATIVE_PRIOR, PLAY_PRIOR)
 MIN_JOINT_SESSIONS = 3
 HOUSEHOLD_P = 0.05
 
-Days = np.ndarray[tuple[int, ...], np.dtype[np.int64]]  # ordinals since 1970
 Evidence = NDArray[np.float32]
 
 
@@ -119,7 +126,7 @@ def rates(begins: Sequence[date], evidence: Evidence) -> list[list[list[float]]]
     return told
 
 
-def _begins(day: Days, bucket: Bucket) -> Days:
+def _begins(day: Ints, bucket: Bucket) -> Ints:
     """Return the first day of the bucket that each day lies in."""
     if bucket == "day":
         return day
@@ -128,16 +135,13 @@ def _begins(day: Days, bucket: Bucket) -> Days:
     return day.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(int)
 
 
-def _weekday(day: Days) -> Array:
+def _weekday(day: Ints) -> Array:
     monday_1970 = date(1969, 12, 29).toordinal() - EPOCH_DAY
     return np.asarray((day - monday_1970) % 7)
 
 
 def _counted(line: Timeline, begin: int) -> Counted:
-    usable = np.array(
-        [clip.probabilities is not None or clip.verdict is not None for clip in line.clips],
-        dtype=bool,
-    )
+    usable = np.array([clip.is_usable for clip in line.clips], dtype=bool)
     clips = select(line, usable)
     ratios = [log_ratios(clips.clips, score_table(clips.clips), side) for side in SIDES]
     summary = Summary(
@@ -231,5 +235,5 @@ def fisher_p(both: int, only_first: int, only_second: int, neither: int) -> floa
     return float(min(1.0, np.exp(log_p).sum()))
 
 
-def _log_choose(n: int, k: np.ndarray[tuple[int, ...], np.dtype[np.int64]] | int) -> Array:
+def _log_choose(n: int, k: Ints | int) -> Array:
     return np.asarray(gammaln(n + 1) - gammaln(np.add(k, 1)) - gammaln(n - np.asarray(k) + 1))

@@ -61,7 +61,7 @@ def centred_log_ratios(shares: Array) -> Array:
     return np.asarray(logs - logs.mean(axis=1, keepdims=True))
 
 
-def clusters(pets: Mapping[str, Temperament], seed: int = 0) -> Clusters | None:
+def clusters(pets: Mapping[str, Temperament]) -> Clusters | None:
     """Group pets where the groups are stable; None, "not enough data", where none are.
 
     Ward's clustering of the centred log ratios; of 2 to 5 clusters the largest number whose
@@ -71,7 +71,7 @@ def clusters(pets: Mapping[str, Temperament], seed: int = 0) -> Clusters | None:
     if len(names) < MIN_PETS:
         return None
     points = np.array([[pets[name].log_ratios[kind] for kind in CLASSES] for name in names])
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     for n_clusters in range(MOST_CLUSTERS, 1, -1):
         labels = _ward(points, n_clusters)
         stability = bootstrap_stability(points, labels, n_clusters, rng)

@@ -7,7 +7,6 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from cli import models
 from cli.main import app
 from shared.errors import DownloadFailed
 from shared.settings import settings
@@ -102,15 +101,7 @@ def test_what_is_optional_comes_by_name_only(run, served, monkeypatch):
     monkeypatch.setattr(weights, "RECORDS", (dataclasses.replace(record, by_name_only=True),))
     assert "optional" in run("list").output
     assert "models pull" not in run("list").output
-    assert models.hint() is None
     assert "Everything is here" in run("pull").output
     assert served.asked == []
     assert "verified" in run("pull", "net").output
     assert "ready" in run("list").output
-
-
-def test_the_hint_names_what_a_pull_would_add_and_is_silent_afterwards(run, served):
-    assert "`tailtrend models pull`" in models.hint()
-    assert "checks that a cat or dog is there" in models.hint()
-    run("pull")
-    assert models.hint() is None

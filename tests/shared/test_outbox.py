@@ -15,6 +15,7 @@ from shared.db import single, transaction
 from shared.models import Reason, Step
 from shared.queue import Queue
 from tests.factories import claim, make_clip, make_job, make_pet, read_job
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("empty")
 
@@ -26,13 +27,6 @@ def messages(name=Queue.EXTRACT):
 
 def _job_id(message):
     return json.loads(base64.b64decode(json.loads(message)["body"]))[0][0]
-
-
-def eventually(said):
-    deadline = time.monotonic() + 5
-    while not said() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return said()
 
 
 def make_due(job):

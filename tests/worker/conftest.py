@@ -13,6 +13,7 @@ from shared.clips import StoredFile, Told
 from shared.db import transaction
 from shared.models import Reason, Species
 from tests.clips import ClipSpec, render
+from tests.receiver import Receiver, receiving
 from worker import steps
 
 CHECKOUT = Path(__file__).parents[2]
@@ -53,6 +54,12 @@ def submit(servers: dict[str, str]) -> Submit:
             return jobs.accept(session, stored, told, account_id=account.id, pet_id=pet.id).id
 
     return _submit
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -4,14 +4,15 @@ import json
 import shutil
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from cli.evaluate_shadow import agreement
-from shared import jobs, shadows, storage
+from shared import shadows, storage
 from shared.db import transaction
 from shared.errors import BundleInvalid
-from shared.models import Job, Step
+from shared.models import Step
 from shared.settings import settings
+from tests.factories import read
 from worker import deciders, tasks
 from worker.pipeline.bundles import BUILT_IN
 from worker.pipeline.run import analyze, load_models
@@ -55,12 +56,6 @@ def stored(folder, prefix):
         with path.open("rb") as file:
             storage.put(f"{prefix}/{path.name}", file)
     return f"s3://{settings().s3_bucket}/{prefix}"
-
-
-def read(job_id):
-    with transaction() as session:
-        account_id = session.scalar(select(Job.account_id).where(Job.id == job_id))
-        return jobs.get(session, account_id, job_id)
 
 
 def test_the_built_in_bundle_decides_by_default(choose):

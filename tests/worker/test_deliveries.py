@@ -4,7 +4,6 @@ import base64
 import json
 import threading
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
@@ -24,18 +23,11 @@ from tests.receiver import (
     make_endpoint,
     read_delivery,
     read_endpoint,
-    receiving,
     send_test,
     set_row,
 )
 from worker import deliveries as sender
 from worker import egress, heartbeat, sweep
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.receiver import Answer, Receiver, receiving
+from tests.receiver import Answer, Receiver
 from worker import egress
 
 SHORT_S = 0.3
@@ -34,12 +34,6 @@ class Names:
     def __call__(self, _host: str, port: int, **_: object) -> list[tuple]:
         self.asked += 1
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in self.addresses]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def post(receiver: Receiver, resolver=None, *, allow_private=True, limit_s=5.0, name=NAME):

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 
@@ -12,6 +11,7 @@ import pytest
 
 from shared import queue
 from shared.queue import Queue
+from tests.waiting import eventually
 
 COMMAND = [
     *(sys.executable, "-m", "celery", "-A", "tests.worker.slow_worker", "worker"),
@@ -34,20 +34,11 @@ def worker(servers, is_started, tmp_path):
         said.open("w") as log,
         subprocess.Popen(COMMAND, env=environment, stdout=log, stderr=log) as process,
     ):
-        assert eventually(lambda: " ready." in said.read_text()), said.read_text()
+        assert eventually(lambda: " ready." in said.read_text(), within_s=60), said.read_text()
         yield process
         is_started.touch()
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-
-
-def eventually(holds, within_s=60):
-    until = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        threading.Event().wait(0.05)
-    return True
 
 
 def waiting():
@@ -57,7 +48,7 @@ def waiting():
 def test_a_ring_stays_in_the_queue_until_a_process_is_ready_for_it(worker, is_started):
     queue._redis().flushall()
     queue.ring(Queue.FUSE, uuid.uuid4())
-    threading.Event().wait(1.5)  # an idle worker takes it within milliseconds
+    time.sleep(1.5)  # an idle worker takes it within milliseconds
     assert waiting() == 1
     is_started.touch()
-    assert eventually(lambda: waiting() == 0)
+    assert eventually(lambda: waiting() == 0, within_s=60)

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 import structlog
 
+from tests.waiting import eventually
 from worker import priority
 from worker.priority import Waits
 
@@ -49,10 +49,8 @@ def test_who_goes_last_waits_for_others_and_is_known_to_have_waited():
         try:
             assert last.stdout.readline() == first.stdout.readline() == b"\n"
             waits = Waits(last.pid)
-            deadline = time.monotonic() + 30  # the kernel counts a wait when it has ended
-            while waits.longest_s() < 0.5:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            # The kernel counts a wait when it has ended.
+            assert eventually(lambda: waits.longest_s() >= 0.5, within_s=30)
             assert Waits(last.pid).longest_s() < 0.5
         finally:
             last.kill()

@@ -19,19 +19,13 @@ from structlog.testing import capture_logs
 from shared import deletions, jobs, storage
 from shared.db import transaction
 from shared.errors import MediaMissing, StorageUnavailable
-from shared.models import Job, JobStatus, Step, StepAttempt
+from shared.models import JobStatus, Step, StepAttempt
 from shared.settings import Settings
 from tests.clips import SAMPLES, broken, render
-from tests.factories import RESULT, owed_deletions
+from tests.factories import RESULT, owed_deletions, read
 from worker import heartbeat, steps, tasks
 
 ALL = frozenset(Step)
-
-
-def read(job_id: uuid.UUID) -> Job:
-    with transaction() as session:
-        account_id = session.scalar(select(Job.account_id).where(Job.id == job_id))
-        return jobs.get(session, account_id, job_id)
 
 
 def outcomes(job_id: uuid.UUID) -> list[tuple[str, str | None]]:

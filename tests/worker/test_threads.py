@@ -10,12 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sqlalchemy import select
 
-from shared import jobs
-from shared.db import transaction
-from shared.models import Job, JobStatus, Step
+from shared.models import JobStatus, Step
 from tests.clips import SAMPLES
+from tests.factories import read
 from worker import tasks
 from worker.pipeline.encode import AudioEncoder, EncodeModels, VisionEncoder, encode
 from worker.pipeline.encode.batching import Batched
@@ -35,12 +33,6 @@ def worker(servers):
         yield process
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-
-
-def read(job_id):
-    with transaction() as session:
-        account_id = session.scalar(select(Job.account_id).where(Job.id == job_id))
-        return jobs.get(session, account_id, job_id)
 
 
 def test_threads_take_jobs_to_their_end(submit, small_clip, worker):

@@ -10,17 +10,7 @@ from pydantic import ValidationError
 
 from shared.errors import BundleInvalid
 from worker.pipeline.manifest import Manifest
-from worker.pipeline.weights import RECORDS, find_weights, sha256_of
-
-__all__ = [
-    "BUILT_IN",
-    "Bundle",
-    "find_weights",
-    "load_bundle",
-    "read_manifest",
-    "sha256_of",
-    "write_manifest",
-]
+from worker.pipeline.weights import RECORDS, sha256_of
 
 BUILT_IN = Path(__file__).parent / "ethogram"
 MANIFEST = "manifest.json"

@@ -82,7 +82,7 @@ class Abstain(Part):
 
     min_evidence_nats: float = Field(ge=0)
     min_margin: float = Field(ge=0, le=1)
-    max_conflict: float = Field(ge=0)
+    max_conflict: float = Field(ge=0)  # nats against over nats for the answer
     max_set: int | None = Field(None, ge=1, le=len(CLASSES))
 
 

@@ -22,7 +22,7 @@ from worker.pipeline.extract.pose import PoseNetwork
 from worker.pipeline.extract.taps import Taps
 from worker.pipeline.fuse import Assessment, fuse
 from worker.pipeline.runtime import AT_ONCE, compute_alone
-from worker.pipeline.weights import places_of
+from worker.pipeline.weights import find_weights, places_of
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def load_models(
 def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int) -> ExtractModels:
     """Load only what the first step needs, for a process that runs nothing else."""
     compute_alone()
-    tagger = bundles.find_weights("sound_tagger", weights_dir, cache_dir)
+    tagger = find_weights("sound_tagger", weights_dir, cache_dir)
     each = max(1, threads // AT_ONCE)
     models = ExtractModels(
         detector=load_detector(weights_dir, cache_dir, each),
@@ -71,7 +71,7 @@ def load_extract_models(weights_dir: Path | None, cache_dir: Path, threads: int)
 
 def load_detector(weights_dir: Path | None, cache_dir: Path, threads: int) -> PetDetector | None:
     """Load the detector, and the second one beside it, or in its place, where that was pulled."""
-    path = bundles.find_weights("detector", weights_dir, cache_dir)
+    path = find_weights("detector", weights_dir, cache_dir)
     first = Detector(path, threads) if path else None
     second = load_second(weights_dir, cache_dir)
     if first is None or second is None:
@@ -81,7 +81,7 @@ def load_detector(weights_dir: Path | None, cache_dir: Path, threads: int) -> Pe
 
 def load_second(weights_dir: Path | None, cache_dir: Path) -> EfficientDet | None:
     """Load the second detector; None where it was not pulled or MediaPipe cannot run."""
-    path = bundles.find_weights("second_detector", weights_dir, cache_dir)
+    path = find_weights("second_detector", weights_dir, cache_dir)
     try:
         return EfficientDet(path) if path else None
     except (ImportError, OSError, ValueError, RuntimeError) as error:
@@ -91,7 +91,7 @@ def load_second(weights_dir: Path | None, cache_dir: Path) -> EfficientDet | Non
 
 def load_heads(weights_dir: Path | None, cache_dir: Path, threads: int) -> MmodDetector | None:
     """Load the head detector; None where its file is missing, or none of its kind."""
-    path = bundles.find_weights("head_detector", weights_dir, cache_dir)
+    path = find_weights("head_detector", weights_dir, cache_dir)
     try:
         return MmodDetector(read_mmod(path), threads) if path else None
     except NetworkUnreadable as error:

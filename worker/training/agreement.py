@@ -32,16 +32,14 @@ def nominal(classes: int) -> NDArray[np.float64]:
     return 1 - np.eye(classes)
 
 
-def with_interval(
-    votes: NDArray[np.int64], squared_distance: NDArray[np.float64], *, seed: int = 0
-) -> Alpha:
+def with_interval(votes: NDArray[np.int64], squared_distance: NDArray[np.float64]) -> Alpha:
     """Return alpha of votes (n, raters), with a percentile interval over resampled items.
 
     -1 is nobody's vote. Alpha is NaN where nothing can disagree. Source: Krippendorff 2011,
     Computing Krippendorff's Alpha-Reliability, section E.
     """
     each = pairings(votes, len(squared_distance))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     weights = rng.multinomial(len(each), np.full(len(each), 1 / len(each)), size=RESAMPLES)
     drawn = alphas_of(np.einsum("bn,njl->bjl", weights, each), squared_distance)
     low, high = np.nanpercentile(drawn, (2.5, 97.5))

@@ -236,12 +236,7 @@ def calibrate(
 def limits() -> Abstain:
     """Return the ethogram's thresholds, and how wide a set is still an answer."""
     own = load_ethogram(bundles.load_bundle()).abstain
-    return Abstain(
-        min_evidence_nats=own.min_evidence_nats,
-        min_margin=own.min_margin,
-        max_conflict=own.max_conflict,
-        max_set=calibration.MOST_LEFT,
-    )
+    return own.model_copy(update={"max_set": calibration.MOST_LEFT})
 
 
 def nats_of(offset: NDArray[np.float64]) -> Offset:

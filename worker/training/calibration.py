@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from worker.pipeline.architectures.inputs import MODALITIES
+from worker.pipeline.architectures.inputs import MODALITIES, SPECIES
 from worker.pipeline.manifest import ANY, Conformal
 from worker.training import intervals, metrics
 from worker.training.corpus import Corpus
@@ -157,8 +157,7 @@ def conformal(chances: Array, corpus: Corpus, rows: Rows) -> Conformal:
     Source: Sadinle, Lei & Wasserman 2019. `chances` (seeds, n, 5) of held-out rows.
     """
     species = {"": np.ones(len(rows), bool)} | {
-        one: np.array([corpus.dataset.examples[i].species == one for i in rows])
-        for one in ("dog", "cat")
+        one: np.array([corpus.dataset.examples[i].species == one for i in rows]) for one in SPECIES
     }
     table = {}
     for name, mine in species.items():

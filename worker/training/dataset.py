@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from shared.errors import InputError
+from worker.pipeline.architectures.inputs import SPECIES
 from worker.pipeline.manifest import CLASSES
 
 RATER = "rater_"  # a column of votes: rater_anna, rater_vet2
@@ -34,7 +35,6 @@ SUFFIXES = {
     Kind.IMAGE: {".jpg", ".jpeg", ".png", ".webp", ".bmp"},
     Kind.AUDIO: {".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus"},
 }
-SPECIES = ("dog", "cat")
 
 
 class DatasetInvalid(InputError):

@@ -76,7 +76,7 @@ def figures(answers: Answers) -> dict[str, Figure]:
         "brier": metrics.brier,
         "nll": lambda truth, p: metrics.nll(np.eye(metrics.N)[truth], p),
         "aurc": metrics.aurc,
-        "coverage_at_90": metrics.coverage_at,
+        "coverage_at_90": metrics.coverage_at_90,
     }
     return {
         **{name: intervals.of_counts(measure, *given) for name, measure in counted.items()},

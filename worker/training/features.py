@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shared.errors import ClipUnreadable, InputError
 from worker.pipeline import bundles, weights
 from worker.pipeline.architectures.inputs import WIDTHS
-from worker.pipeline.encode import EncodeModels, encode, load_encoders
+from worker.pipeline.encode import EncodeModels, encode, load_encoders, pooling
 from worker.pipeline.encode.loading import find_graph
 from worker.pipeline.encode.vision import VisionEncoder
 from worker.pipeline.extract import ExtractModels, artifact, extract
@@ -209,18 +209,14 @@ def of_clip(one: Example, models: Models, variants: int, rng: np.random.Generato
     """Return a clip's numbers and crops. Raises what `extract` raises."""
     seen = extract(one.path, species=one.species, models=models.extract, faces=False)
     encoding = encode(seen, models.encode, faces=False)
-    media, sound = seen.facts.media, seen.facts.sound
+    media = seen.facts.media
     boxes = seen.facts.pet.boxes[: len(seen.pictures)]
     shown = Seen(seen.pictures, boxes, (media.width, media.height))
     heard = None
     if encoding.audio is not None and seen.audio_16k is not None:
         heard = seen.audio_16k.astype(np.float32) / np.float32(32_767)
     pose = measured(seen.posture)
-    trusted = (
-        seen.facts.quality.sharpness,
-        1 - sound.clipped_share if sound else 0.0,
-        known_share(pose),
-    )
+    trusted = pooling.quality(seen, encoding.pose_mask)
     about = (media.duration_s, media.width, media.height, media.fps)
     quality = seen.facts.quality
     made = put_together(
@@ -291,7 +287,7 @@ def put_together(
     seen: Seen | None,
     heard: Array | None,
     pose: Array | None,
-    trusted: tuple[float, ...],
+    trusted: tuple[float, ...] | Array,
     about: tuple[float, ...],
 ) -> Features:
     """Encode what is there, plain and augmented."""

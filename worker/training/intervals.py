@@ -39,31 +39,27 @@ def clustered_counts(labels: Labels, chances: Array, groups: Labels) -> Array:
     return counts
 
 
-def weights(groups: int, resamples: int, seed: int) -> NDArray[np.int64]:
+def weights(groups: int, resamples: int) -> NDArray[np.int64]:
     """Draw groups with replacement: how often each occurs, (resamples, groups)."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     return rng.multinomial(groups, np.full(groups, 1 / groups), size=resamples)
 
 
-def of_counts(
-    measure: FromCounts, labels: Labels, chances: Array, groups: Labels, *, seed: int = 0
-) -> Figure:
+def of_counts(measure: FromCounts, labels: Labels, chances: Array, groups: Labels) -> Figure:
     """Return a figure of confusion counts; `chances` (seeds, n, 5). Mean over seeds."""
     counts = clustered_counts(labels, chances, groups)
-    drawn = weights(counts.shape[1], RESAMPLES, seed)
+    drawn = weights(counts.shape[1], RESAMPLES)
     again = np.stack([measure(np.einsum("bg,gij->bij", drawn, one)) for one in counts])
     each = measure(counts.sum(axis=1))
     return figure(each, again.mean(axis=0), len(labels))
 
 
-def of_statistic(
-    measure: Statistic, labels: Labels, chances: Array, groups: Labels, *, seed: int = 0
-) -> Figure:
+def of_statistic(measure: Statistic, labels: Labels, chances: Array, groups: Labels) -> Figure:
     """Return any figure of labels and probabilities (seeds, n, 5), resampling groups."""
     each = np.array([measure(labels, one) for one in chances])
     members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
     again = []
-    for drawn in weights(len(members), SLOW_RESAMPLES, seed):
+    for drawn in weights(len(members), SLOW_RESAMPLES):
         rows = np.repeat(np.arange(len(members)), drawn)
         taken = np.concatenate([members[g] for g in rows])
         again.append(np.mean([measure(labels[taken], one[taken]) for one in chances]))
@@ -78,17 +74,11 @@ def figure(each: Array, again: Array, n: int) -> Figure:
 
 
 def paired(
-    measure: FromCounts,
-    labels: Labels,
-    first: Array,
-    second: Array,
-    groups: Labels,
-    *,
-    seed: int = 0,
+    measure: FromCounts, labels: Labels, first: Array, second: Array, groups: Labels
 ) -> Figure:
     """Return by how much the first is above the second, both on the same resampled animals."""
     a, b = (clustered_counts(labels, chances, groups) for chances in (first, second))
-    drawn = weights(a.shape[1], RESAMPLES, seed)
+    drawn = weights(a.shape[1], RESAMPLES)
 
     def mean(counts: Array) -> Array:
         rows = [measure(np.einsum("bg,gij->bij", drawn, c)) for c in counts]

@@ -66,18 +66,18 @@ def per_class(labels: Labels, chosen: Labels) -> dict[str, PerClass]:
     return {c: PerClass(float(p), float(r), float(f), int(n)) for c, p, r, f, n in rows if n}
 
 
-def reliability(labels: Labels, chances: Array, bins: int = BINS) -> list[Point]:
+def reliability(labels: Labels, chances: Array) -> list[Point]:
     """Return confidence against accuracy in bins of equal mass."""
     confidence = chances.max(axis=1)
     right = chances.argmax(axis=1) == labels
     order = np.argsort(confidence, kind="stable")
-    parts = np.array_split(order, min(bins, max(1, len(order))))
+    parts = np.array_split(order, min(BINS, max(1, len(order))))
     return [Point(float(confidence[p].mean()), float(right[p].mean()), len(p)) for p in parts]
 
 
-def ece(labels: Labels, chances: Array, bins: int = BINS) -> float:
+def ece(labels: Labels, chances: Array) -> float:
     """Return the expected calibration error over bins of equal mass (Nixon et al. 2019)."""
-    points = reliability(labels, chances, bins)
+    points = reliability(labels, chances)
     return float(sum(abs(p.x - p.y) * p.n for p in points) / len(labels))
 
 
@@ -105,9 +105,9 @@ def aurc(labels: Labels, chances: Array) -> float:
     return float(np.mean([p.y for p in risk_coverage(labels, chances)]))
 
 
-def coverage_at(labels: Labels, chances: Array, accuracy: float = 0.9) -> float:
-    """Return the largest share that can be answered with at least this accuracy."""
-    good = [p.x for p in risk_coverage(labels, chances) if p.y <= 1 - accuracy]
+def coverage_at_90(labels: Labels, chances: Array) -> float:
+    """Return the largest share that can be answered with an accuracy of at least 90 %."""
+    good = [p.x for p in risk_coverage(labels, chances) if p.y <= 1 - 0.9]
     return max(good, default=0.0)
 
 

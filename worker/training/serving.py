@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from shared.errors import InputError
 from worker.pipeline.bundles import Bundle
 from worker.pipeline.fuse.calibrate import experts as weights_of
+from worker.pipeline.fuse.learned import network_of
 from worker.pipeline.fuse.rows import PICTURE_NUMBERS
 from worker.pipeline.manifest import ANY, Feature
 from worker.pipeline.runtime import OnnxNetwork
@@ -28,9 +29,7 @@ class BundleDoesNotFit(InputError):
 def logits_of(bundle: Bundle, corpus: Corpus, rows: Rows) -> NDArray[np.float32]:
     """Return a bundle's logits (rows, 5). Raises BundleDoesNotFit."""
     require_fit(bundle, corpus)
-    assert bundle.manifest.weights is not None
-    network = OnnxNetwork(bundle.directory / bundle.manifest.weights.onnx, threads=1)
-    return asked(network, corpus.table, rows)
+    return asked(network_of(bundle), corpus.table, rows)
 
 
 def asked(network: OnnxNetwork, table: Table, rows: Rows) -> NDArray[np.float32]:
@@ -43,9 +42,7 @@ def asked(network: OnnxNetwork, table: Table, rows: Rows) -> NDArray[np.float32]
 def readable(bundle: Bundle, corpus: Corpus, rows: Rows) -> Rows:
     """Return the rows that have what a bundle's network cannot do without."""
     require_fit(bundle, corpus)
-    assert bundle.manifest.weights is not None
-    network = OnnxNetwork(bundle.directory / bundle.manifest.weights.onnx, threads=1)
-    return rows[corpus.table.answerable(network.inputs)[rows]]
+    return rows[corpus.table.answerable(network_of(bundle).inputs)[rows]]
 
 
 def answers(bundle: Bundle, corpus: Corpus, rows: Rows) -> Answers:

@@ -70,9 +70,8 @@ def tell(clip_id: uuid.UUID) -> Response | tuple[str, int]:
 @bp.post("/clips/<uuid:clip_id>/retention")
 def keep(clip_id: uuid.UUID) -> Response | tuple[str, int]:
     """Say how long the video is kept from now on."""
-    days = forms.KEPT_DAYS if request.form.get("retention") == Retention.DAYS else ""
     try:
-        said = forms.read(Keeping, retention_days=days)
+        said = forms.read(Keeping, retention_days=forms.retention_days())
     except forms.Wrong as error:
         return _page(clip_id, wrong=error.fields), 422
     with transaction() as session:

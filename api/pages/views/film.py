@@ -91,12 +91,11 @@ def _refusals() -> dict[str, dict[str, str]]:
 def _told(pet: Pet) -> Told:
     """Read what the owner says of the clip. Raises Wrong."""
     at = request.form.get("recorded_at", "")
-    days = forms.KEPT_DAYS if request.form.get("retention") == Retention.DAYS else ""
     tags = [tag for tag in (one.strip() for one in request.form.get("tags", "").split(",")) if tag]
     said = forms.read(
         FilmIn,
         recorded_at=dates.from_input(at, pet.time_zone) if at else "",
-        retention_days=days,
+        retention_days=forms.retention_days(),
         tags=tags,
     )
     kept = (said.retention, said.retention_days)

@@ -10,12 +10,11 @@ from werkzeug.wrappers import Response
 
 from api import auth
 from api.pages import forms, frame
-from api.schemas.reports import ReportLinkIn, ReportQuery, checked
+from api.schemas.reports import ReportLinkIn, ReportQuery, span_of, wanted
 from shared import pets, report_links, reports
 from shared.db import transaction
 from shared.errors import Conflict, InputError, InvalidRequest
 from shared.models import Pet, ReportLink, ReportView
-from shared.report_links import Wanted
 
 MOST_LINKS, MOST_VIEWS = 30, 20
 DAYS = (7, 14, 30, 90)
@@ -36,7 +35,7 @@ def take(pet_id: uuid.UUID) -> Response | tuple[str, int]:
         asked = forms.read(ReportQuery)
         with transaction() as session:
             pet = pets.get(session, auth.account_id(), pet_id)
-        checked(reports.span_of(pet, datetime.now(UTC), first=asked.first, last=asked.last))
+        span_of(asked, pet, datetime.now(UTC))
     except (forms.Wrong, InvalidRequest) as error:
         return _page(pet_id, wrong_in="take", wrong=_fields(error)), 422
     query = asked.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -73,9 +72,7 @@ def _fields(error: forms.Wrong | InvalidRequest) -> list[str]:
 def _made(pet_id: uuid.UUID, asked: ReportLinkIn) -> str:
     with transaction() as session:
         pet = pets.get(session, auth.account_id(), pet_id)
-        span = reports.span_of(pet, datetime.now(UTC), first=asked.first, last=asked.last)
-        wanted = Wanted(asked.name, asked.question, asked.language, *checked(span), asked.days)
-        _, token = report_links.create(session, pet, wanted)
+        _, token = report_links.create(session, pet, wanted(asked, pet, datetime.now(UTC)))
     return token
 
 

@@ -24,7 +24,6 @@ from worker.pipeline.fuse.ethogram import (
     evidence,
     load_ethogram,
     nats,
-    posterior,
     prior,
     standardised,
 )
@@ -115,15 +114,6 @@ def test_z_is_limited_to_two_standard_deviations():
     assert standardised(TABLE, TABLE.sign("energy"), 1e9) == 2.0
     assert standardised(TABLE, TABLE.sign("energy"), 0.0) == -2.0
     assert standardised(TABLE, TABLE.sign("bursts"), 0.0) == 0.0  # speaks only when it is there
-
-
-def test_without_evidence_the_posterior_is_the_prior():
-    assert posterior(TABLE, evidence(TABLE, [])) == pytest.approx(prior(TABLE))
-
-
-def test_probabilities_sum_to_one():
-    added = evidence(TABLE, [reading("hiss", 1.0), reading("energy", 0.5)])
-    assert posterior(TABLE, added).sum() == pytest.approx(1.0)
 
 
 def test_a_hiss_lifts_distress_most():

@@ -65,7 +65,7 @@ def test_surest_first_makes_few_errors_and_ends_at_the_error_rate(drawn):
     assert curve[-1].y == pytest.approx((chances.argmax(1) != labels).mean())
     knowing = np.where(np.eye(5)[labels] > 0, 0.9, 0.025)
     assert metrics.aurc(labels, knowing) == 0
-    assert metrics.coverage_at(labels, knowing) == 1
+    assert metrics.coverage_at_90(labels, knowing) == 1
 
 
 def test_distress_called_well_is_counted_and_unknown_without_distress():

@@ -1,6 +1,8 @@
 """Names and widths of what a network reads. Knows no torch: fuse makes these arrays as well."""
 
-STATES = 5  # in the order of manifest.CLASSES
+from worker.pipeline.manifest import CLASSES
+
+STATES = len(CLASSES)
 WIDTHS = {"vision": 576, "audio": 768, "pose": 32}  # MobileNetV3-small, Whisper-tiny, keypoints
 TAPS = {"tap_4": 16, "tap_8": 24, "tap_16": 48, "tap_32": 576}  # maps of MobileNetV3-small at 1/4,
 # 1/8, 1/16 and 1/32 of the picture, name -> channels

@@ -14,7 +14,6 @@ SAMPLE_RATE_HZ = 16_000
 N_FFT = 400
 HOP = 160  # samples, 10 ms
 N_MELS = 80
-FRAMES_PER_S = SAMPLE_RATE_HZ // HOP  # 100
 
 
 def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:

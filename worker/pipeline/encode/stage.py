@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from worker.pipeline.architectures.inputs import SEQUENCE_FRAMES
+from worker.pipeline.encode.mel import SAMPLE_RATE_HZ
 from worker.pipeline.encode.vision import WIDTH as VISION_WIDTH
 from worker.pipeline.encode.vision import Pictures, Rows, VisionEncoder
+from worker.pipeline.encode.whisper import SAMPLES_PER_POSITION, AudioEncoder, summary
 from worker.pipeline.encode.whisper import SUMMARY as AUDIO_WIDTH
-from worker.pipeline.encode.whisper import AudioEncoder, summary
 from worker.pipeline.encode.whisper import Each as EachPart
 from worker.pipeline.extract import Extract, artifact
 from worker.pipeline.extract.posture import WIDTH as POSE_WIDTH
 from worker.pipeline.extract.windows import WINDOW_S
 from worker.pipeline.runtime import AT_ONCE
 
-FRAMES_PER_S = 50  # of the sound encoder
+FRAMES_PER_S = SAMPLE_RATE_HZ // SAMPLES_PER_POSITION  # of the sound encoder: 50
 NO_FACES = "no faces were cut out"
 NO_READER = "no bundle reads faces"
 
@@ -178,21 +179,21 @@ def load(path: Path) -> Encoding:
         presence = PRESENCE.validate_json(text)
     except ValidationError as error:
         raise artifact.ArtifactInvalid(f"{path.name}: presence") from error
-    vision = audio = pose = mask = windows = face = None
-    if "vision" in arrays:
-        vision = np.asarray(artifact.expect(arrays, "vision", (-1, VISION_WIDTH), "float32"), "f4")
-    if "audio" in arrays:
-        audio = np.asarray(artifact.expect(arrays, "audio", (AUDIO_WIDTH,), "float32"), "f4")
-    if "pose" in arrays:
-        pose = np.asarray(artifact.expect(arrays, "pose", (-1, POSE_WIDTH), "float32"), "f4")
+
+    def part(name: str, *shape: int) -> NDArray[np.float32] | None:
+        if name not in arrays:
+            return None
+        return np.asarray(artifact.expect(arrays, name, shape, "float32"), np.float32)
+
+    pose, mask = part("pose", -1, POSE_WIDTH), None
+    if pose is not None:
         mask = np.asarray(artifact.expect(arrays, "pose_mask", pose.shape, "bool"), bool)
-    if "audio_windows" in arrays:
-        windows = artifact.expect(arrays, "audio_windows", (-1, AUDIO_WIDTH), "float32")
-    if "face" in arrays:
-        face = artifact.expect(arrays, "face", (SEQUENCE_FRAMES, VISION_WIDTH), "float32")
-    return Encoding(presence, vision, audio, pose, mask, as_float(windows), as_float(face))
-
-
-def as_float(array: NDArray[np.generic] | None) -> NDArray[np.float32] | None:
-    """Return a checked array under its own type."""
-    return None if array is None else np.asarray(array, np.float32)
+    return Encoding(
+        presence,
+        vision=part("vision", -1, VISION_WIDTH),
+        audio=part("audio", AUDIO_WIDTH),
+        pose=pose,
+        pose_mask=mask,
+        audio_windows=part("audio_windows", -1, AUDIO_WIDTH),
+        face=part("face", SEQUENCE_FRAMES, VISION_WIDTH),
+    )

@@ -1,6 +1,6 @@
-"""What an assessment is made of."""
+"""What an assessment is made of, and its public form as JSON types (DESIGN 5)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from worker.pipeline.bundles import Bundle
@@ -108,7 +108,36 @@ class Assessment:
     timings_s: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the public form (DESIGN 5), JSON types only."""
-        from worker.pipeline.fuse.present import as_json
+        """Return the public form, in the API's words and order."""
+        bundle = self.bundle
+        return {
+            "emotion": self.emotion,
+            "confidence": self.confidence,
+            "calibrated": self.calibrated,
+            "set": None if self.plausible is None else list(self.plausible),
+            "evidence": self.evidence,
+            "abstention": asdict(self.abstention) if self.abstention else None,
+            "probabilities": self.probabilities,
+            "signals": list(self.signals),
+            "signal_details": [spanned(asdict(d)) for d in self.signal_details],
+            "against": [spanned(asdict(d)) for d in self.against],
+            "not_measurable": [{"name": n, "why": w} for n, w in self.not_measurable],
+            "timeline": [{"t_s": t, "probabilities": p} for t, p in self.timeline],
+            "sound_strip": [asdict(h) for h in self.sound_strip],
+            "transitions": [asdict(t) for t in self.transitions],
+            "moments": [
+                {"span_s": list(m.span_s), "why": m.why, "nats": m.gain_nats, "image_url": None}
+                for m in self.moments
+            ],
+            "modalities": {name: asdict(m) for name, m in self.modalities.items()},
+            "red_flags": [spanned(asdict(f)) for f in self.red_flags],
+            "recommendation": asdict(self.recommendation),
+            "quality": asdict(self.quality),
+            "bundle": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
+            "timings_s": dict(self.timings_s),
+        }
 
-        return as_json(self)
+
+def spanned(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its span as a list, as JSON has it."""
+    return {**row, "span_s": list(row["span_s"])}

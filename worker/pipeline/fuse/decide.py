@@ -114,12 +114,7 @@ def thresholds(case: Case) -> Abstain:
     calibration = case.bundle.manifest.calibration
     if case.learned is not None and calibration is not None and calibration.abstain is not None:
         return calibration.abstain
-    own = case.table.abstain
-    return Abstain(
-        min_evidence_nats=own.min_evidence_nats,
-        min_margin=own.min_margin,
-        max_conflict=own.max_conflict,
-    )
+    return case.table.abstain
 
 
 def levels(case: Case) -> Evidence:
@@ -127,7 +122,7 @@ def levels(case: Case) -> Evidence:
     calibration = case.bundle.manifest.calibration
     if case.learned is not None and calibration is not None and calibration.evidence is not None:
         return calibration.evidence
-    return Evidence(moderate=case.table.evidence.moderate, strong=case.table.evidence.strong)
+    return case.table.evidence
 
 
 def lacks(case: Case, state: int) -> bool:

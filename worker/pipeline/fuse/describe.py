@@ -6,22 +6,21 @@ import numpy as np
 
 from worker.pipeline.encode import Encoding
 from worker.pipeline.extract import Extract
+from worker.pipeline.extract.listen import ENCODER_RATE_HZ
 from worker.pipeline.extract.sound import HOP_S, frame_levels
 from worker.pipeline.extract.tag import share_of
 from worker.pipeline.extract.windows import WINDOW_S
 from worker.pipeline.fuse.answer import Heard, Modality, SeenQuality, SignalDetail, ToldFlag
 from worker.pipeline.fuse.decide import Case
-from worker.pipeline.fuse.ethogram import Ethogram, Missing, Reading, contribution, gain
+from worker.pipeline.fuse.ethogram import Ethogram, Missing, Reading, contribution, gain, name_of
 from worker.pipeline.fuse.explain import parts
 from worker.pipeline.fuse.flags import RedFlag
 from worker.pipeline.fuse.recommend import Texts
-from worker.pipeline.fuse.timeline import name_of
 
 MODALITIES = ("vision", "audio", "pose")  # always named; a face only where a network reads it
 SPOKEN, SUNG = 0.3, 0.3  # shares of windows from which the sound is called speech or music
 MIN_SHOWN_NATS = 0.02
 FULL_DB = 60.0  # over the floor: as loud as a strip shows; barks reach 40 and more
-AUDIO_HZ = 16_000
 
 
 def speaks(table: Ethogram, reading: Reading, state: int) -> float:
@@ -122,7 +121,7 @@ def sound_strip(extracted: Extract) -> tuple[Heard, ...]:
     if facts.sound is None or not facts.sound.usable or extracted.audio_16k is None:
         return ()
     samples = extracted.audio_16k.astype(np.float32) / np.float32(32_767)
-    over_db = frame_levels(samples, AUDIO_HZ) - facts.sound.floor_dbfs
+    over_db = frame_levels(samples, ENCODER_RATE_HZ) - facts.sound.floor_dbfs
     calls = windows.column("call_share" if facts.tags is not None else "event_share")
     starts = (windows.middles_s - WINDOW_S / 2 - facts.shots.span_s[0]) / HOP_S
     strip = []

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from worker.pipeline.bundles import Bundle
+from worker.pipeline.manifest import Abstain, Evidence
 
 D_TO_LOG_ODDS = math.pi / math.sqrt(3)  # 1.81; a sign that is there or not
 
@@ -68,21 +69,6 @@ class Prior(Row):
     source: str
 
 
-class Abstain(Row):
-    """When to say that nothing can be said."""
-
-    min_evidence_nats: float
-    min_margin: float
-    max_conflict: float  # nats against over nats for the answer
-
-
-class Levels(Row):
-    """From which gain evidence is called moderate, or strong."""
-
-    moderate: float
-    strong: float
-
-
 class Sticky(Row):
     """How sticky the timeline is."""
 
@@ -100,7 +86,7 @@ class Ethogram(Row):
     prior: Prior
     abstain: Abstain
     requires: dict[str, tuple[str, ...]]  # a state is answered only if one of its signs is there
-    evidence: Levels
+    evidence: Evidence
     timeline: Sticky
     signs: tuple[Sign, ...]
 
@@ -179,6 +165,13 @@ def standardised(table: Ethogram, sign: Sign, value: float) -> float:
     return min(table.max_z, max(low, (value - centre) / sign.scale.spread))
 
 
+def name_of(table: Ethogram, reading: Reading) -> str:
+    """Return a sign's name for the side on which its value lies."""
+    sign = table.sign(reading.key)
+    low = standardised(table, sign, reading.value) < 0 and "low" in sign.names
+    return sign.names["low" if low else "high"]
+
+
 def contribution(table: Ethogram, reading: Reading) -> NDArray[np.float64]:
     """Return what a reading adds to each state's log-odds (5,), never beyond the cap."""
     z = standardised(table, table.sign(reading.key), reading.value)
@@ -214,11 +207,6 @@ def prior(table: Ethogram) -> NDArray[np.float64]:
     """Return the prior probabilities (5,)."""
     counts = np.array([table.prior.counts[c] for c in table.classes], float)
     return np.asarray(counts / counts.sum(), np.float64)
-
-
-def posterior(table: Ethogram, added: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return probabilities (5,) from the prior and the evidence."""
-    return softmax(np.log(prior(table)) + added)
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,10 +17,9 @@ from worker.pipeline.extract import Extract
 from worker.pipeline.extract.windows import WINDOW_S
 from worker.pipeline.fuse import learned
 from worker.pipeline.fuse.decide import Case, Nats
-from worker.pipeline.fuse.ethogram import Reading, contribution, evidence, gain
+from worker.pipeline.fuse.ethogram import Reading, contribution, evidence, gain, name_of
 from worker.pipeline.fuse.occlude import Mask, occluded
 from worker.pipeline.fuse.signs import read_signs
-from worker.pipeline.fuse.timeline import name_of
 
 MAX_MOMENTS = 3
 MIN_MOMENT_NATS = 0.05  # what leaving it out must cost the answer

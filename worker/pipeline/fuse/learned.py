@@ -31,7 +31,7 @@ from worker.pipeline.fuse.rows import (
     Row,
     feed,
     row_of,
-    rows_without,
+    row_without,
     window_rows,
 )
 from worker.pipeline.manifest import MODALITIES
@@ -146,7 +146,8 @@ def without(
         each = scaled_frames(bundle, said.row)
         counted = shown.sum(axis=1, keepdims=True)
         return np.where(counted > 0, shown @ each / np.maximum(counted, 1), 0.0)
-    rows = usable(bundle, said.row, rows_without(said.row, extracted, encoding, hidden))
+    without = [row_without(said.row, extracted, encoding, mask) for mask in hidden]
+    rows = usable(bundle, said.row, without)
     found = run(bundle, [said.row.only(()), *rows])[LOGITS]
     return scaled(bundle, said.row, found[1:], found[0])
 

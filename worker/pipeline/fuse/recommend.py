@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
 
 from worker.pipeline.bundles import Bundle
+from worker.pipeline.manifest import Part
 
 Urgency = Literal["none", "watch", "book_visit", "call_today"]
 
 
-class Rule(BaseModel):
+class Rule(Part):
     """One row: fits where its flag, its state and its lists, each where given, match."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     flag: str | None = None
     state: str | None = None
     evidence: tuple[str, ...] | None = None
@@ -35,17 +34,15 @@ class Rule(BaseModel):
         )
 
 
-class Table(BaseModel):
+class Table(Part):
     """The rows, in order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     rows: tuple[Rule, ...]
 
 
-class Texts(BaseModel):
+class Texts(Part):
     """One language's sentences, by code."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     recommendations: dict[str, str]
     flags: dict[str, str]
     abstentions: dict[str, str]

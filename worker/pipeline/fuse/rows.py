@@ -117,13 +117,8 @@ def window_rows(row: Row, extracted: Extract, encoding: Encoding) -> list[Row]:
     return made
 
 
-def rows_without(row: Row, extracted: Extract, encoding: Encoding, hidden: list[Mask]) -> list[Row]:
-    """Return the clip's row without the windows that each mask (w,) hides."""
-    return [row_without(row, extracted, encoding, mask) for mask in hidden]
-
-
 def row_without(row: Row, extracted: Extract, encoding: Encoding, hidden: Mask) -> Row:
-    """Return the clip's row without the pictures, sound and pose of the hidden windows."""
+    """Return the clip's row without the pictures, sound and pose of the hidden windows (w,)."""
     gone = covered(extracted, extracted.picture_times_s, hidden)
     audio = row.audio
     windows = encoding.audio_windows

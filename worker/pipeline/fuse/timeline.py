@@ -5,13 +5,7 @@ from numpy.typing import NDArray
 
 from worker.pipeline.extract import Extract
 from worker.pipeline.extract.windows import HOP_S, WINDOW_S
-from worker.pipeline.fuse.ethogram import (
-    Ethogram,
-    Reading,
-    evidence,
-    softmax,
-    standardised,
-)
+from worker.pipeline.fuse.ethogram import Ethogram, Reading, evidence, softmax
 from worker.pipeline.fuse.signs import window_readings
 
 
@@ -54,10 +48,3 @@ def smoothed(
         backward[i] = back / back.sum()
     both = forward * backward
     return np.asarray(both / both.sum(axis=1, keepdims=True))
-
-
-def name_of(table: Ethogram, reading: Reading) -> str:
-    """Return a sign's name for the side on which its value lies."""
-    sign = table.sign(reading.key)
-    low = standardised(table, sign, reading.value) < 0 and "low" in sign.names
-    return sign.names["low" if low else "high"]

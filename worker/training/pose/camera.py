@@ -6,7 +6,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-PX = 128
+from worker.pipeline.extract.pose import LOOK_PX
+
+PX = LOOK_PX
 
 
 @dataclass(frozen=True, slots=True)

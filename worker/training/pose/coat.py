@@ -128,7 +128,7 @@ def paint(
             column = int(marks[0] * (u - v + 9)) % size
             patch = 1 / (1 + np.exp(-marks[2] * 3 * (coarse[row, column] + marks[1])))
             part = parts[i]
-            if part == 6:  # the pupil in the eye's middle
+            if part == EYE:  # the pupil in the eye's middle
                 patch = 1.0 if normal[y, x, 0] ** 2 + normal[y, x, 1] ** 2 < 0.3 else 0.0
             streak = fine[(y * 3 + i * 31) % size, (x * 3 + int(t * 9) * 17) % size]
             shade = 1.0 + marks[6] * streak * 0.5
@@ -141,7 +141,7 @@ def paint(
             lit = marks[7] + (1 - marks[7]) * max(0.0, facing)
             lit *= 1 + marks[5] * normal[y, x, 1]
             gleam = marks[8] * 90 * max(0.0, facing) ** 12
-            if part == 5 or part == 6:
+            if part in (NOSE, EYE):
                 gleam = 150 * max(0.0, facing) ** 14
             for c in range(3):
                 base = colours[part, 0, c] * (1 - patch) + colours[part, 1, c] * patch

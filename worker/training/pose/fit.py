@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from shared.errors import InputError
+from worker.pipeline.extract.pose import LOOK_PX
 from worker.pipeline.runtime import Network
 from worker.training.pose.loss import mirror, to_tensors, total_loss
-from worker.training.pose.network import PICTURE_PX, KeypointNet
+from worker.training.pose.network import KeypointNet
 from worker.training.pose.stream import BATCH, Batch, Drawer, draw_batches
 
 CHECKPOINT = "checkpoint.pt"
@@ -115,7 +116,7 @@ class Run:
     def learn(self, batch: Batch, used: float) -> None:
         """Take one step; `used` is the share of the budget used up."""
         small = used < SMALL_SHARE and not self.grown
-        wanted = to_tensors(batch, SMALL_PX if small else PICTURE_PX)
+        wanted = to_tensors(batch, SMALL_PX if small else LOOK_PX)
         warm = min(1.0, (self.progress.steps + 1) / WARM_STEPS)
         rate = GROWN_RATE if self.grown else TOP_RATE
         for group in self.optimiser.param_groups:

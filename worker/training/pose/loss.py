@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from worker.pipeline.extract.keypoints import NAMES
+from worker.pipeline.extract.pose import MIRRORED
 from worker.training.pose.sample import HIDDEN, OUTSIDE, VISIBLE
 from worker.training.pose.stream import Batch
 
@@ -15,10 +16,6 @@ SPREAD_CELLS = 1.1  # of a heat map's target
 HIDDEN_WEIGHT = 0.35
 MASK_WEIGHT, SEEN_WEIGHT, CLASS_WEIGHT, VIEW_WEIGHT = 2.0, 0.6, 0.8, 2.5
 EAR_POINTS = [i for i, n in enumerate(NAMES) if n.startswith("ear_")]
-MIRRORED = [
-    NAMES.index(n[:-2] + {"_a": "_b", "_b": "_a"}[n[-2:]] if n[-2:] in ("_a", "_b") else n)
-    for n in NAMES
-]
 
 
 @dataclass(frozen=True, slots=True)

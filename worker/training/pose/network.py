@@ -13,9 +13,8 @@ from torch.nn import functional
 
 from worker.pipeline.architectures.inputs import TAPS
 from worker.pipeline.extract.keypoints import EARS, MASK_PX, POINTS, POSTURES
+from worker.pipeline.extract.pose import HEAT_PX
 
-PICTURE_PX = 128
-HEAT_PX = 32
 WIDTHS = (16, 32, 64, 128, 192)  # at 1/2, 1/4, 1/8, 1/16, 1/32 of the picture
 RISING = (96, 64, 48)  # on the way back up to 1/4
 OUTPUTS = ("heat", "mask", "seen", "posture", "ears", "view")
