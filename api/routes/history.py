@@ -1,7 +1,7 @@
 """A pet's history, its trend and what is usual for it."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from flask import Response
 from pydantic_core import to_json
@@ -81,7 +81,7 @@ def read_trend(pet_id: uuid.UUID, query_data: TrendQuery) -> TrendOut:
         pet = pets.get(session, auth.account_id(), pet_id)
         answer = history.trend(session, pet, now=now, budget_per_year=query_data.budget())
         period = answer["period_from"]
-        since = datetime.fromisoformat(period).replace(tzinfo=UTC) if period else now
+        since = history.midnight(date.fromisoformat(period), pet.time_zone) if period else now
         chosen = notes.chosen(pet, since=since).order_by(Note.at, Note.id)
         return TrendOut.of(answer, [NoteOut.model_validate(n) for n in session.scalars(chosen)])
 

@@ -1,6 +1,7 @@
 """History, trend, baseline and temperament over HTTP."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -126,6 +127,15 @@ def test_a_note_in_the_compared_period_stands_beside_the_trend(api, worsened):
     note = {"at": days_ago(3).isoformat(), "kind": "medication", "text": "New pills"}
     api.post(f"/v1/pets/{worsened.id}/notes", json=note)
     assert [one["text"] for one in get(api, worsened, "trend")["context"]] == ["New pills"]
+
+
+@pytest.mark.parametrize(("minutes", "is_in"), [(10, True), (-10, False)])
+def test_the_compared_period_begins_with_the_owners_day(api, worsened, minutes, is_in):
+    begins = get(api, worsened, "trend")["period_from"]
+    midnight = datetime.fromisoformat(begins).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    note = {"at": (midnight + timedelta(minutes=minutes)).isoformat(), "text": "Fireworks"}
+    assert api.post(f"/v1/pets/{worsened.id}/notes", json=note).status_code == 201
+    assert bool(get(api, worsened, "trend")["context"]) == is_in
 
 
 def test_an_unchanged_trend_is_read_from_one_row(api, worsened):
