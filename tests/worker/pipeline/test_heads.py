@@ -11,8 +11,7 @@ from tests.worker.pipeline.mmod_files import brightness_layers, written
 from worker.pipeline.extract.detect import overlap
 from worker.pipeline.extract.face import Face, chosen_of, find_heads, look_closer, sequence
 from worker.pipeline.extract.heads import ByFace, ByOutline, ByPoints, Source
-from worker.pipeline.extract.keypoints import EARS, NAMES, POSTURES, Pose
-from worker.pipeline.extract.mask import MASK_PX
+from worker.pipeline.extract.keypoints import EARS, MASK_PX, NAMES, POSTURES, Pose
 from worker.pipeline.extract.mmod import MmodDetector
 from worker.pipeline.extract.mmod_file import parse_mmod
 

@@ -9,8 +9,8 @@ from worker.pipeline.extract.face import find_heads, sequence
 from worker.pipeline.extract.flow import Flow
 from worker.pipeline.extract.guess import guess_boxes
 from worker.pipeline.extract.heads import Source
-from worker.pipeline.extract.keypoints import EARS, NAMES, POSTURES, Pose
-from worker.pipeline.extract.mask import MASK_PX, resampled, silhouettes
+from worker.pipeline.extract.keypoints import EARS, MASK_PX, NAMES, POSTURES, Pose
+from worker.pipeline.extract.mask import resampled, silhouettes
 from worker.pipeline.extract.track import match
 
 BOX = (0.3, 0.3, 0.7, 0.7)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from worker.pipeline.extract.crop import crops, square_of
 from worker.pipeline.extract.detect import Box
 from worker.pipeline.extract.heads import ByOutline, ByPoints, HeadDetector, Source
-from worker.pipeline.extract.keypoints import Pose
-from worker.pipeline.extract.mask import MASK_PX, resampled
+from worker.pipeline.extract.keypoints import MASK_PX, Pose
+from worker.pipeline.extract.mask import resampled
 
 LENGTH = 16  # pictures of a sequence, as the DogNal seed's
 MIN_SHARE = 0.5  # of the pictures must show a head

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from worker.pipeline.extract.crop import Square, square_of
 from worker.pipeline.extract.detect import Box, as_box
-from worker.pipeline.extract.keypoints import NAMES, SURE, Pose
-from worker.pipeline.extract.mask import MASK_PX, resampled
+from worker.pipeline.extract.keypoints import MASK_PX, NAMES, SURE, Pose
+from worker.pipeline.extract.mask import resampled
 from worker.pipeline.extract.mmod import MmodDetector, Sighting
 from worker.pipeline.extract.shrink import shrink
 

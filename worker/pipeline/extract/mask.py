@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from worker.pipeline.extract.crop import Square, square_cut, square_of
 from worker.pipeline.extract.detect import Box
+from worker.pipeline.extract.keypoints import MASK_PX
 
-MASK_PX = 64  # as `keypoints.MASK_PX`: a silhouette's side, over the square around the box
 CUT_PX = 96  # side of the square that GrabCut sees; at 64 px thin legs are lost
 MOST_CUTS = 8  # pictures of one clip; the others' silhouettes lie between their neighbours'
 ROUNDS = 1  # more cost as much again and gain nothing (docs/signals.md)

@@ -21,7 +21,6 @@ class Shots:
 
     cuts_s: tuple[float, ...]
     span_s: tuple[float, float]
-    largest_change: float
     is_static: bool
 
 
@@ -38,8 +37,8 @@ def find_shots(grey: NDArray[np.uint8], times_s: NDArray[np.float64], duration_s
     start_s, end_s = longest((0.0, *cuts_s, duration_s))
     first, last = np.searchsorted(times_s, np.array([start_s, end_s]) - 1e-6)
     chosen = thumbs[first:last]
-    largest = float(np.abs(chosen - chosen[0]).max())
-    return Shots(cuts_s, (start_s, end_s), round(largest, 3), largest < FROZEN_DIFFERENCE)
+    is_static = bool(np.abs(chosen - chosen[0]).max() < FROZEN_DIFFERENCE)
+    return Shots(cuts_s, (start_s, end_s), is_static)
 
 
 def thumbnails(grey: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-FRAME_S = 0.02
 HOP_S = 0.01
 FLOOR_WINDOW_S = 6.0
 FLOOR_PERCENTILE = 15

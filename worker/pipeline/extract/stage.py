@@ -23,9 +23,10 @@ from worker.pipeline.extract.face import LENGTH, Face, find_heads, look_closer, 
 from worker.pipeline.extract.flow import Flow
 from worker.pipeline.extract.guess import guess_boxes
 from worker.pipeline.extract.heads import ByFace
-from worker.pipeline.extract.keypoints import Pose
+from worker.pipeline.extract.keypoints import MASK_PX, Pose
+from worker.pipeline.extract.listen import ENCODER_RATE_HZ
 from worker.pipeline.extract.locate import How, Pet, locate
-from worker.pipeline.extract.mask import MASK_PX, silhouettes
+from worker.pipeline.extract.mask import silhouettes
 from worker.pipeline.extract.mmod import MmodDetector
 from worker.pipeline.extract.motion import measure_motion
 from worker.pipeline.extract.movement import Movement, sum_up
@@ -264,8 +265,8 @@ def as_int16(decoded: Decoded, span_s: tuple[float, float]) -> NDArray[np.int16]
     """Return the analysed span's 16 kHz sound as int16."""
     if decoded.sound is None:
         return None
-    samples = decoded.sound.at_16k[round(span_s[0] * 16_000) : round(span_s[1] * 16_000)]
-    return np.round(samples * 32_767).astype(np.int16)
+    first, last = (round(at_s * ENCODER_RATE_HZ) for at_s in span_s)
+    return np.round(decoded.sound.at_16k[first:last] * 32_767).astype(np.int16)
 
 
 class Laps:

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.pipeline.extract.listen import ENCODER_RATE_HZ
 from worker.pipeline.extract.sound import SoundEvent
 
-RATE_HZ = 16_000
 WINDOW = 15_600  # samples, 0.975 s: YAMNet's input
 HOP = WINDOW // 2  # half-overlapping windows raise the maxima (notes/pipeline.md 8)
 # AudioSet classes of YAMNet's class map (tensorflow/models, research/audioset/yamnet).
@@ -79,7 +79,7 @@ def starts_of(at_16k: NDArray[np.float32]) -> range:
 def tags_of(starts: Sequence[int], rows: Sequence[NDArray[np.float32]]) -> Tags:
     """Return what was heard from all 521 scores of each window."""
     chosen = [tuple(round(float(row[i]), 4) for i in CLASSES.values()) for row in rows]
-    return Tags(tuple(round(s / RATE_HZ, 4) for s in starts), tuple(chosen))
+    return Tags(tuple(round(s / ENCODER_RATE_HZ, 4) for s in starts), tuple(chosen))
 
 
 class LiteRtTagger:
@@ -130,7 +130,7 @@ class MediaPipeTagger:
         from mediapipe.tasks.python.components.containers import AudioData
 
         window = np.pad(piece, (0, WINDOW - len(piece)))
-        heard = self.classifier.classify(AudioData.create_from_array(window, RATE_HZ))[0]
+        heard = self.classifier.classify(AudioData.create_from_array(window, ENCODER_RATE_HZ))[0]
         scores = np.zeros(len(heard.classifications[0].categories), np.float32)
         for category in heard.classifications[0].categories:
             scores[category.index] = category.score
@@ -146,7 +146,7 @@ def name_calls(events: Sequence[SoundEvent], tags: Tags, species: str) -> tuple[
 def named(index: int, event: SoundEvent, tags: Tags, species: str) -> Call | None:
     """Return the event as a call, None when the species is not heard in it."""
     starts = np.array(tags.starts_s)
-    near = (starts < event.offset_s) & (starts + WINDOW / RATE_HZ > event.onset_s)
+    near = (starts < event.offset_s) & (starts + WINDOW / ENCODER_RATE_HZ > event.onset_s)
     if not near.any():
         return None
     scores = {kind: float(tags.of(kind)[near].max()) for kind in CALLS[species]}

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from worker.pipeline.extract import Extract
 from worker.pipeline.extract.keypoints import POSTURES
-from worker.pipeline.extract.tag import HOP, RATE_HZ
+from worker.pipeline.extract.listen import ENCODER_RATE_HZ
+from worker.pipeline.extract.tag import HOP
 
 PANT_SCORE = 0.3  # of the tagger, in each window that counts
 PANT_WINDOWS = 6  # half-overlapping seconds: three seconds of panting
@@ -49,7 +50,7 @@ def panting_cat(extracted: Extract) -> RedFlag | None:
     if len(heard) < PANT_WINDOWS:
         return None
     first, last = tags.starts_s[heard[0]], tags.starts_s[heard[-1]]
-    hop_s = HOP / RATE_HZ
+    hop_s = HOP / ENCODER_RATE_HZ
     seconds = round(len(heard) * hop_s, 1)
     return RedFlag("panting_cat", (round(first, 2), round(last + 2 * hop_s, 2)), seconds, 1)
 
