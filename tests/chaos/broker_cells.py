@@ -31,8 +31,8 @@ from shared.models import Reason, Species
 from shared.queue import Queue
 from tests.chaos import system
 from tests.chaos.system import System
-from tests.chaos.watcher import wait_for
 from tests.chaos.worlds import World
+from tests.waiting import eventually
 
 WORK_S = 4.0
 NEW_JOBS = 6
@@ -84,13 +84,13 @@ def cut(cell: Cell) -> None:
 
 def pause(cell: Cell) -> None:
     _broker(cell).execute_command("CLIENT", "PAUSE", "8000", "ALL")
-    wait_for(lambda: False, within_s=8)
+    time.sleep(8)
 
 
 def freeze(cell: Cell) -> None:
     pid = cell.system.pid(cell.name)
     os.kill(pid, signal.SIGSTOP)
-    wait_for(lambda: False, within_s=20)
+    time.sleep(20)
     os.kill(pid, signal.SIGCONT)
 
 
@@ -98,7 +98,7 @@ def refuse_writes(cell: Cell) -> None:
     """Refuse every write, as a broker with a full disk does."""
     client = _broker(cell)
     client.config_set("min-replicas-to-write", 1)
-    wait_for(lambda: False, within_s=5)
+    time.sleep(5)
     client.config_set("min-replicas-to-write", 0)
 
 
@@ -135,15 +135,15 @@ def play(cell: Cell) -> None:
     """Bring the worker into its state, do the harm, submit new jobs and see them run."""
     work, worker = cell.system, f"worker-{cell.name}"
     submit(cell, 1)  # it is up when it has done something
-    assert wait_for(lambda: not cell.world.unfinished(), within_s=WITHIN_S), "did not start"
+    assert eventually(lambda: not cell.world.unfinished(), within_s=WITHIN_S), "did not start"
     submit(cell, STATES[cell.state])
     running = min(STATES[cell.state], 2)
-    assert wait_for(lambda: _running(cell) == running, within_s=WITHIN_S), "not in its state"
+    assert eventually(lambda: _running(cell) == running, within_s=WITHIN_S), "not in its state"
     cell.pids.append(work.pid(worker))
     FAULTS[cell.fault](cell)
     harmed_until = time.time()
     submit(cell, NEW_JOBS)
-    wait_for(lambda: not cell.world.unfinished(), within_s=WITHIN_S)
+    eventually(lambda: not cell.world.unfinished(), within_s=WITHIN_S)
     cell.pids.append(work.pid(worker) or 0)
     measure(cell, harmed_until)
 
@@ -195,8 +195,8 @@ def _running(cell: Cell) -> int:
 def _restart(cell: Cell, number: signal.Signals) -> None:
     before = cell.system.pid(cell.name)
     os.kill(before, number)
-    wait_for(lambda: cell.system.pid(cell.name) not in (None, before), within_s=30)
-    wait_for(lambda: _answers(cell), within_s=30)
+    eventually(lambda: cell.system.pid(cell.name) not in (None, before), within_s=30)
+    eventually(lambda: _answers(cell), within_s=30)
 
 
 def _answers(cell: Cell) -> bool:

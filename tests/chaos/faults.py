@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.queue import Queue
 from tests.chaos.control import Flag
 from tests.chaos.system import LEASE_S, System
-from tests.chaos.watcher import wait_for
+from tests.waiting import eventually
 
 PAST_THE_LEASE_S = LEASE_S + 1.5
 STALL_S = 3.0
@@ -190,7 +190,7 @@ def reorder_messages(system: System, chance: random.Random) -> list[int]:
 def fill_disk(system: System, chance: random.Random) -> list[int]:
     system.control.set(Flag.DISK_FULL)
     try:
-        wait_for(lambda: False, within_s=STALL_S)
+        time.sleep(STALL_S)
     finally:
         system.control.clear(Flag.DISK_FULL)
     return []
@@ -237,7 +237,7 @@ def broker(system: System) -> Iterator[Redis]:
 
 def _stop(pid: int, seconds: float = PAST_THE_LEASE_S) -> list[int]:
     os.kill(pid, signal.SIGSTOP)
-    wait_for(lambda: False, within_s=seconds)
+    time.sleep(seconds)
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
     return [pid]
@@ -247,7 +247,7 @@ def _kill_server(system: System, name: str) -> list[int]:
     """Kill a server and wait until the supervisor's new one has another pid."""
     before = system.stack.supervisor.pids()[name]
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: system.pid(name) not in (None, before), within_s=RESTART_WITHIN_S)
+    eventually(lambda: system.pid(name) not in (None, before), within_s=RESTART_WITHIN_S)
     return []
 
 

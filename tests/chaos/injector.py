@@ -18,7 +18,7 @@ from tests.chaos.faults import (
     inflict,
 )
 from tests.chaos.system import System
-from tests.chaos.watcher import wait_for
+from tests.waiting import eventually
 
 LONGEST_WAIT_S = 20.0
 
@@ -75,7 +75,7 @@ class Injector:
         ]
 
     def _run(self, its: Lane, chance: random.Random) -> None:
-        wait_for(lambda: recovery.has_begun(self._system), within_s=60)
+        eventually(lambda: recovery.has_begun(self._system), within_s=60)
         for names in its.orders(chance):
             for name in names:
                 if self._stopped.wait(self._pause_s * chance.uniform(0.5, 1.5)):
@@ -87,7 +87,7 @@ class Injector:
 
     def _let_recover(self, fault: Fault) -> None:
         """Wait until work goes on: else faults only meet processes that still start."""
-        wait_for(
+        eventually(
             lambda: self._stopped.is_set() or recovery.has_resumed(self._system, fault),
             within_s=LONGEST_WAIT_S,
         )

@@ -1,7 +1,6 @@
 """What a client sees of its jobs by polling: every progress that it was shown, in order."""
 
 import threading
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -71,13 +70,3 @@ class Watcher:
         before = self.seen[job["id"]]
         if not before or before[-1] != now:
             before.append(now)
-
-
-def wait_for(holds, *, within_s: float) -> bool:
-    """Wait in a thread for a condition; False when it never holds."""
-    deadline = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
